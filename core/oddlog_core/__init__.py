@@ -1,0 +1,1 @@
+"""The kernels, features and detectors of oddlog: numpy arrays in, arrays out."""

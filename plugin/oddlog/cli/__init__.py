@@ -1,0 +1,54 @@
+"""The command line: one file per command, loaded when it is called, so that `oddlog --help` starts at once."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from oddlog import __version__
+from oddlog.errors import OddlogError
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "evaluate": "Judge a scores file by labels.",
+    "inspect": "Print what a bundle has learned.",
+    "score": "Score archived logs.",
+    "simulate": "Make a simulated office's Zeek logs.",
+    "train": "Learn what is normal from logs.",
+    "watch": "Score live logs as Zeek writes them.",
+}
+
+
+class _Commands(click.Group):
+    """Imports `oddlog.cli.<name>` only when <name> runs; its help line stands in COMMANDS."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"oddlog.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="oddlog")
+def _oddlog() -> None:
+    """Point out the odd records in Zeek's conn, ntlm and dce_rpc logs, with the reason."""
+
+
+def main() -> None:
+    """Run the command line; errors a user can cause are one line on stderr (exit 1 while running, 2 for usage)."""
+    try:
+        _oddlog(prog_name="oddlog")
+    except OddlogError as error:
+        click.echo(f"oddlog: {error}", err=True)
+        sys.exit(error.exit_code)
