@@ -17,7 +17,7 @@ def kernel(signature: str, **options: Any) -> Callable[..., Any]:
     """`numba.njit` with `nogil` and an on-disk cache; where no cache folder can be written, without the cache."""
 
     def compile_(function: Callable[..., Any]) -> Callable[..., Any]:
-        compiled = partial(njit, signature, nogil=True, **options)
+        compiled = partial(njit, signature, nogil=True, error_model="numpy", **options)
         try:
             decorated: Callable[..., Any] = compiled(cache=True)(function)
         except RuntimeError as error:

@@ -1,0 +1,104 @@
+"""How much each host did within a window: records, and distinct values of some fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from oddlog_core.kernels._jit import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Tally", "running_counts"]
+
+_EMPTY = -1
+# Knuth's multiplicative hashing, The Art of Computer Programming 3, section 6.4: 2**64 / golden ratio.
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FOLD = np.uint64(32)
+
+
+@kernel("int64[:, ::1](int64[::1], int64[:, ::1], int64[::1], int64[:, ::1])")
+def running_counts(hosts, values, seen, counts):
+    """Records and distinct values of each record's host, this record included.
+
+    Parameters
+    ----------
+    hosts : (n,) int64
+        Host codes, below 2**28.
+    values : (n, n_fields) int64
+        Codes of the fields to count distinct values of, below 2**32; at most eight fields.
+    seen : (capacity,) int64
+        Open-addressing set of (host, field, value), -1 where empty; a power of two and never full.
+    counts : (n_hosts, 1 + n_fields) int64
+        Records, then distinct values. Both are the state and are changed in place.
+
+    Returns
+    -------
+    (n, 1 + n_fields) int64
+    """
+    n, n_fields = values.shape
+    mask = seen.shape[0] - 1
+    out = np.empty((n, 1 + n_fields), np.int64)
+    for i in range(n):
+        host = hosts[i]
+        counts[host, 0] += 1
+        for f in range(n_fields):
+            key = (host << 35) | (f << 32) | values[i, f]
+            slot = np.int64((np.uint64(key) * _GOLDEN) >> _FOLD) & mask
+            while seen[slot] != _EMPTY and seen[slot] != key:
+                slot = (slot + 1) & mask
+            if seen[slot] == _EMPTY:
+                seen[slot] = key
+                counts[host, 1 + f] += 1
+        for c in range(1 + n_fields):
+            out[i, c] = counts[host, c]
+    return out
+
+
+@dataclass(slots=True)
+class Tally:
+    """What every host has done since the tally began.
+
+    Parameters
+    ----------
+    n_fields : int
+        How many fields' distinct values are counted.
+    """
+
+    n_fields: int
+    seen: NDArray[np.int64] = field(init=False)
+    counts: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seen = np.full(1024, _EMPTY, np.int64)
+        self.counts = np.zeros((64, 1 + self.n_fields), np.int64)
+
+    def update(self, hosts: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """`running_counts` of the next records."""
+        distinct = int(self.counts[:, 1:].sum())
+        needed = 2 * (distinct + values.size)
+        if needed > len(self.seen):
+            kept = self.seen[self.seen != _EMPTY]
+            self.seen = np.full(1 << (needed - 1).bit_length(), _EMPTY, np.int64)
+            _insert(kept, self.seen)
+        highest = int(hosts.max(initial=-1))
+        if highest >= len(self.counts):
+            grown = np.zeros((1 << highest.bit_length(), self.counts.shape[1]), np.int64)
+            grown[: len(self.counts)] = self.counts
+            self.counts = grown
+        out: NDArray[np.int64] = running_counts(hosts, values, self.seen, self.counts)
+        return out
+
+
+@kernel("void(int64[::1], int64[::1])")
+def _insert(keys, seen):
+    """Put keys that are not yet there into the set."""
+    mask = seen.shape[0] - 1
+    for key in keys:
+        slot = np.int64((np.uint64(key) * _GOLDEN) >> _FOLD) & mask
+        while seen[slot] != _EMPTY:
+            slot = (slot + 1) & mask
+        seen[slot] = key
