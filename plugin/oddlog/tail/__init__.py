@@ -1,0 +1,27 @@
+"""Live logs as complete lines: which files, how far, through rotation, truncation and restarts."""
+
+from oddlog.tail.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    lock,
+    read_checkpoint,
+    write_atomically,
+    write_checkpoint,
+)
+from oddlog.tail.follower import Chunk
+from oddlog.tail.identity import FileIdentity, FilePosition, TailPosition
+from oddlog.tail.tailer import Tailer
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "Chunk",
+    "FileIdentity",
+    "FilePosition",
+    "TailPosition",
+    "Tailer",
+    "lock",
+    "read_checkpoint",
+    "write_atomically",
+    "write_checkpoint",
+]
