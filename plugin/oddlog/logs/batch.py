@@ -1,0 +1,149 @@
+"""Consecutive records of one log, as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from oddlog_core.records import MISSING, MISSING_CODE, Categories, Records
+
+from oddlog.logs.schema import SCHEMAS, ZEEK_TYPES
+from oddlog.logs.zat_frame import to_zat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Batch", "Order", "concat"]
+
+Order = Literal["end", "start"]
+"""Whether a conn log is in the order its connections ended, as Zeek writes it, or in the order they started."""
+
+_MOST = 2**44
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Some consecutive records of one log, in log order.
+
+    Attributes
+    ----------
+    log : str
+        ``conn``, ``ntlm`` or ``dce_rpc``.
+    table : pyarrow.RecordBatch
+        All of the log's columns in `oddlog.logs.SCHEMAS`, by Zeek's names; unset is null.
+    source : str
+        Path of the file; of the first record's, where several files were merged.
+    lines : (n_records,) int64
+        Each record's line in its file, from 1.
+    sources : tuple of str
+        The files that were merged; empty where there is one.
+    origins : (n_records,) int32 or None
+        Each record's file in `sources`.
+    """
+
+    log: str
+    table: pa.RecordBatch
+    source: str
+    lines: NDArray[np.int64]
+    sources: tuple[str, ...] = ()
+    origins: NDArray[np.int32] | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def where(self, row: int) -> tuple[str, int]:
+        """File and line of one record."""
+        source = self.source if self.origins is None else self.sources[self.origins[row]]
+        return source, int(self.lines[row])
+
+    def slice(self, start: int, length: int | None = None) -> Batch:
+        """Pick records from `start` on, without copying."""
+        stop = len(self) if length is None else min(start + length, len(self))
+        return self._of(self.table.slice(start, stop - start), slice(start, stop))
+
+    def take(self, indices: ArrayLike) -> Batch:
+        """Pick records at some positions, in that order."""
+        rows = np.asarray(indices, np.int64)
+        return self._of(self.table.take(pa.array(rows)), rows)
+
+    def _of(self, table: pa.RecordBatch, rows: slice | NDArray[np.int64]) -> Batch:
+        origins = None if self.origins is None else self.origins[rows]
+        source = self.source if origins is None or not len(origins) else self.sources[origins[0]]
+        return Batch(self.log, table, source, self.lines[rows], self.sources, origins)
+
+    def moments(self, order: Order = "end") -> NDArray[np.int64]:
+        """When Zeek could have told of each record, in microseconds since the epoch.
+
+        Parameters
+        ----------
+        order : {"end", "start"}
+            ``end``: ``ts`` plus ``duration`` for conn (``ts`` where that is unset), ``ts`` for the others. ``start``:
+            ``ts``, for logs that are sorted by it.
+        """
+        moments = _whole(self.table["ts"], 0)
+        if self.log == "conn" and order == "end":
+            moments = moments + _whole(self.table["duration"], 0)
+        return moments
+
+    def records(self, clock: NDArray[np.int64]) -> Records:
+        """Say what a detector sees; the uid is left out, and counts end at 2**44.
+
+        Parameters
+        ----------
+        clock : (n_records,) int64
+            As `oddlog_core.kernels.timeline.advance` makes it of `moments`.
+        """
+        integers: dict[str, NDArray[np.int64]] = {}
+        categories: dict[str, Categories] = {}
+        for name, zeek_type in ZEEK_TYPES[self.log].items():
+            column = self.table[name]
+            if zeek_type == "bool":
+                codes = column.cast(pa.int32()).fill_null(MISSING_CODE).to_numpy(zero_copy_only=False)
+                categories[name] = Categories(codes, ("F", "T"))
+            elif pa.types.is_dictionary(column.type):
+                codes = column.indices.fill_null(MISSING_CODE).to_numpy(zero_copy_only=False)
+                categories[name] = Categories(codes, column.dictionary.to_pylist())
+            elif zeek_type == "count":
+                integers[name] = _whole(pc.min_element_wise(column, pa.scalar(_MOST, pa.uint64()), skip_nulls=False))
+            elif not pa.types.is_string(column.type):
+                integers[name] = _whole(column)
+        return Records(self.log, clock, integers, categories)
+
+    def dataframe(self) -> pd.DataFrame:
+        """Make the frame that zat's `LogToDataFrame` makes of these records, indexed by ``ts``."""
+        return to_zat(self.table, ZEEK_TYPES[self.log]).set_index("ts")
+
+
+def _whole(column: pa.Array, unset: int = MISSING) -> NDArray[np.int64]:
+    whole: NDArray[np.int64] = column.cast(pa.int64()).fill_null(unset).to_numpy(zero_copy_only=False)
+    return whole
+
+
+def concat(batches: Sequence[Batch]) -> Batch:
+    """Batches of one log, one after the other, as one."""
+    if len(batches) == 1:
+        return batches[0]
+    log = batches[0].log
+    table = pa.Table.from_batches([batch.table for batch in batches], SCHEMAS[log]).unify_dictionaries()
+    merged = table.combine_chunks().to_batches()
+    lines = np.concatenate([batch.lines for batch in batches])
+    names = {name: None for batch in batches for name in (batch.sources or (batch.source,))}
+    sources = tuple(names)
+    if len(sources) == 1:
+        return Batch(log, merged[0] if merged else batches[0].table, sources[0], lines)
+    number = {name: i for i, name in enumerate(sources)}
+    origins = np.concatenate([_renumbered(batch, number) for batch in batches])
+    source = sources[origins[0]] if len(origins) else sources[0]
+    return Batch(log, merged[0] if merged else batches[0].table, source, lines, sources, origins)
+
+
+def _renumbered(batch: Batch, number: dict[str, int]) -> NDArray[np.int32]:
+    if batch.origins is None:
+        return np.full(len(batch), number[batch.source], np.int32)
+    return np.array([number[name] for name in batch.sources], np.int32)[batch.origins]

@@ -1,0 +1,214 @@
+"""Bytes of one log file, piece by piece, to batches."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from oddlog.errors import LogError
+from oddlog.logs.batch import Batch, concat
+from oddlog.logs.checked import checked
+from oddlog.logs.count import ReadCount
+from oddlog.logs.json_lines import first_object, read_objects
+from oddlog.logs.lenient import shown
+from oddlog.logs.lines import Lines
+from oddlog.logs.schema import LOGS, PATH_KEYS, ZEEK_TYPES, log_of_fields, log_of_name
+from oddlog.logs.tsv import Header, read_rows, tells
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from oddlog.logs.checked import Wrong
+
+__all__ = ["Decoder"]
+
+
+class Decoder:
+    """Turns whole lines of one file into batches, remembering the header.
+
+    Parameters
+    ----------
+    source : str
+        Path of the file, for errors and batches.
+    log : str, optional
+        The log's type; else its header, ``_path``, its name or its fields tell.
+    on_bad : callable, optional
+        Called with a `LogError` for every bad line.
+
+    Attributes
+    ----------
+    log : str or None
+        The log's type, None until it is known.
+    line : int
+        Lines taken so far.
+    count : ReadCount
+        What became of them.
+    """
+
+    def __init__(self, source: str, log: str | None = None, on_bad: Callable[[LogError], None] | None = None) -> None:
+        self.source = source
+        self.log = log
+        self.line = 0
+        self.count = ReadCount()
+        self._header = Header()
+        self._on_bad = on_bad
+
+    def state(self) -> dict[str, Any]:
+        """Say what a decoder that goes on in mid-file must know, in JSON's types."""
+        return {
+            "source": self.source,
+            "log": self.log,
+            "line": self.line,
+            "header": dataclasses.asdict(self._header),
+        }
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], on_bad: Callable[[LogError], None] | None = None) -> Decoder:
+        """Make a decoder that goes on where another one's `state` was taken."""
+        decoder = cls(state["source"], state["log"], on_bad)
+        decoder.line = state["line"]
+        header = dict(state["header"])
+        header["fields"], header["types"] = tuple(header["fields"]), tuple(header["types"])
+        decoder._header = Header(**header)
+        return decoder
+
+    def feed(self, data: bytes, *, final: bool = False) -> list[Batch]:
+        """Decode some lines.
+
+        Parameters
+        ----------
+        data : bytes
+            Whole lines, with their newlines.
+        final : bool
+            The file ends here; its last line may lack the newline.
+
+        Returns
+        -------
+        list of Batch
+            Usually one; none without records, several where a new header stands in between.
+
+        Raises
+        ------
+        ValueError
+            `data` ends in mid-line and is not final.
+        """
+        if not data:
+            return []
+        if not data.endswith(b"\n"):
+            if not final:
+                raise ValueError("a decoder takes whole lines")
+            data += b"\n"
+        if b"\r" in data:
+            # Arrow's CSV reader ends a line at a bare carriage return; Zeek would have written it escaped.
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", rb"\x0d")
+        lines = Lines.split(data, self.line + 1)
+        self.line += len(lines)
+        self.count.lines += len(lines)
+        first = lines.bytes_at(lines.starts)
+        blank, comment = first == ord("\n"), first == ord("#")
+        self.count.blank += int(blank.sum())
+        self.count.headers += int(comment.sum())
+        batches = []
+        begin = 0
+        for row in np.flatnonzero(comment):
+            if tells(lines[int(row)]):
+                batches += self._section(lines, ~(blank | comment), begin, int(row))
+                self._read_header(lines[int(row)])
+                begin = int(row) + 1
+        batches += self._section(lines, ~(blank | comment), begin, len(lines))
+        return batches
+
+    def _read_header(self, line: bytes) -> None:
+        self._header = self._header.read(line)
+        if self.log is None and self._header.fields:
+            named = log_of_name(PurePath(self.source).name)
+            self.log = self._header.path or named or log_of_fields(self._header.fields)
+
+    def _section(self, lines: Lines, keep: NDArray[np.bool_], begin: int, end: int) -> list[Batch]:
+        """Decode the rows between two header lines."""
+        if not keep[begin:end].any():
+            return []
+        lines = lines.slice(begin, end).where(keep[begin:end])
+        unreadable = lines.unreadable()
+        if unreadable:
+            self._report(lines, unreadable)
+            readable = np.ones(len(lines), np.bool_)
+            readable[list(unreadable)] = False
+            lines = lines.where(readable)
+        objects = lines.bytes_at(lines.starts) == ord("{")
+        parts = [
+            batch
+            for batch in (self._objects(lines.where(objects)), self._rows(lines.where(~objects)))
+            if batch is not None and len(batch)
+        ]
+        if len(parts) == 2:
+            mixed = concat(parts)
+            parts = [mixed.take(np.argsort(mixed.lines))]
+        return parts
+
+    def _objects(self, lines: Lines) -> Batch | None:
+        if not len(lines):
+            return None
+        if self.log is None:
+            telling, self.log = _first_telling(lines, self.source)
+            self._refuse(lines.slice(0, telling), "_path")
+            lines = lines.slice(telling, len(lines))
+        if self.log not in LOGS:
+            return self._refuse(lines, "_path")
+        return self._batch(lines, self.log, *read_objects(lines, self.log))
+
+    def _rows(self, lines: Lines) -> Batch | None:
+        if not len(lines):
+            return None
+        header = self._header
+        if not header.fields:
+            self._report(
+                lines,
+                {i: ("line", "a JSON object, or a row below #fields", shown(lines[i])) for i in range(len(lines))},
+            )
+            return None
+        if self.log not in LOGS or header.path not in {"", self.log}:
+            return self._refuse(lines, "#path")
+        return self._batch(lines, self.log, *read_rows(lines, header, ZEEK_TYPES[self.log]))
+
+    def _batch(self, lines: Lines, log: str, columns: dict[str, pa.Array], refused: Wrong) -> Batch:
+        table, out_of_range = checked(log, columns, len(lines))
+        wrong = out_of_range | refused
+        numbers = lines.numbers
+        if wrong:
+            self._report(lines, wrong)
+            good = np.ones(len(lines), np.bool_)
+            good[list(wrong)] = False
+            table, numbers = table.filter(pa.array(good)), numbers[good]
+        self.count.records += len(numbers)
+        return Batch(log, table, self.source, numbers)
+
+    def _refuse(self, lines: Lines, field: str) -> None:
+        found = self._header.path or self.log or "no log that oddlog knows"
+        expected = self.log if self.log in LOGS else "conn, dce_rpc or ntlm"
+        self._report(lines, {i: (field, str(expected), found) for i in range(len(lines))})
+
+    def _report(self, lines: Lines, wrong: Wrong) -> None:
+        for row in sorted(wrong):
+            error = LogError(self.source, int(lines.numbers[row]), *wrong[row])
+            self.count.add_bad(error)
+            if self._on_bad:
+                self._on_bad(error)
+
+
+def _first_telling(lines: Lines, source: str) -> tuple[int, str | None]:
+    """Find the first JSON line that tells which log it is of."""
+    named = log_of_name(PurePath(source).name)
+    for i in range(len(lines)):
+        found = first_object(lines[i])
+        path = next((found[key] for key in PATH_KEYS if isinstance(found.get(key), str)), None)
+        log = path or named or log_of_fields(found)
+        if log:
+            return i, log
+    return len(lines), None

@@ -1,0 +1,103 @@
+"""Whole lines of a log as offsets into one block of bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Lines"]
+
+_NEWLINE = ord("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Consecutive or picked lines of one file.
+
+    Attributes
+    ----------
+    data : bytes
+        The lines, each with its newline.
+    starts, ends : (n_lines,) int64
+        Where each line's text begins and ends in `data`; its newline stands at `ends`.
+    numbers : (n_lines,) int64
+        Line numbers in the file, from 1.
+    """
+
+    data: bytes
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+
+    @classmethod
+    def split(cls, data: bytes, first: int) -> Lines:
+        """Split bytes that end with a newline; `first` is the number of their first line."""
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
+        starts = np.empty_like(ends)
+        if len(ends):
+            starts[0] = 0
+            starts[1:] = ends[:-1] + 1
+        return cls(data, starts, ends, np.arange(first, first + len(ends), dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, line: int) -> bytes:
+        return self.data[self.starts[line] : self.ends[line]]
+
+    def bytes_at(self, offsets: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Bytes at some offsets."""
+        return np.frombuffer(self.data, np.uint8)[offsets]
+
+    def slice(self, start: int, stop: int) -> Lines:
+        """Pick lines from `start` up to `stop`."""
+        if start == 0 and stop == len(self):
+            return self
+        if start >= stop:
+            return Lines(b"", self.starts[:0], self.ends[:0], self.numbers[:0])
+        begin, end = int(self.starts[start]), int(self.ends[stop - 1]) + 1
+        return Lines(
+            self.data[begin:end],
+            self.starts[start:stop] - begin,
+            self.ends[start:stop] - begin,
+            self.numbers[start:stop],
+        )
+
+    def where(self, keep: NDArray[np.bool_]) -> Lines:
+        """Pick the lines that `keep` marks, and move them together."""
+        if keep.all():
+            return self
+        lengths = self.ends - self.starts + 1
+        data = np.frombuffer(self.data, np.uint8)[np.repeat(keep, lengths)].tobytes()
+        after = np.cumsum(lengths[keep])
+        return Lines(data, after - lengths[keep], after - 1, self.numbers[keep])
+
+    def replaced(self, data: bytes) -> Lines:
+        """Put other text, of as many lines, in place of this one."""
+        other = Lines.split(data, 1)
+        return Lines(data, other.starts, other.ends, self.numbers)
+
+    def unreadable(self) -> dict[int, tuple[str, str, str]]:
+        """Find lines with NUL bytes or invalid UTF-8: by position, what is wrong with them."""
+        wrong: dict[int, tuple[str, str, str]] = {}
+        if not self.data.isascii():
+            start = 0
+            while start < len(self.data):
+                try:
+                    str(memoryview(self.data)[start:], "utf-8")
+                    break
+                except UnicodeDecodeError as error:
+                    line = int(np.searchsorted(self.ends, start + error.start))
+                    wrong[line] = ("line", "UTF-8", repr(self.data[start + error.start : start + error.end])[2:-1])
+                    start = int(self.ends[line]) + 1
+        offset = self.data.find(b"\0")
+        while offset >= 0:
+            line = int(np.searchsorted(self.ends, offset))
+            wrong.setdefault(line, ("line", "text", "a NUL byte"))
+            offset = self.data.find(b"\0", int(self.ends[line]) + 1)
+        return wrong

@@ -1,0 +1,137 @@
+"""The columns oddlog reads of each log, in Zeek's names and order; zat's type map gives them their types."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from zat.log_to_dataframe import LogToDataFrame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = [
+    "ALIASES",
+    "LOGS",
+    "PATH_KEYS",
+    "SCHEMAS",
+    "ZEEK_TYPES",
+    "log_of_fields",
+    "log_of_name",
+    "read_types",
+    "spelling",
+]
+
+_IDS = {
+    "ts": "time",
+    "uid": "string",
+    "id.orig_h": "addr",
+    "id.orig_p": "port",
+    "id.resp_h": "addr",
+    "id.resp_p": "port",
+}
+
+ZEEK_TYPES: Mapping[str, Mapping[str, str]] = {
+    "conn": _IDS
+    | {
+        "proto": "enum",
+        "service": "string",
+        "duration": "interval",
+        "orig_bytes": "count",
+        "resp_bytes": "count",
+        "conn_state": "string",
+        "local_orig": "bool",
+        "local_resp": "bool",
+        "missed_bytes": "count",
+        "history": "string",
+        "orig_pkts": "count",
+        "orig_ip_bytes": "count",
+        "resp_pkts": "count",
+        "resp_ip_bytes": "count",
+        "tunnel_parents": "set[string]",
+        "ip_proto": "count",
+    },
+    "ntlm": _IDS
+    | {
+        "username": "string",
+        "hostname": "string",
+        "domainname": "string",
+        "server_nb_computer_name": "string",
+        "server_dns_computer_name": "string",
+        "server_tree_name": "string",
+        "success": "bool",
+        "status": "string",
+    },
+    "dce_rpc": _IDS | {"rtt": "interval", "named_pipe": "string", "endpoint": "string", "operation": "string"},
+}
+"""Zeek's type of every canonical field, by log. `ntlm.status` is what older Zeek wrote for `success`."""
+
+LOGS = tuple(sorted(ZEEK_TYPES))
+
+ALIASES = {f"id_{end}": f"id.{end}" for end in ("orig_h", "orig_p", "resp_h", "resp_p")}
+"""Other spellings of a field, as Corelight and Filebeat exports have them."""
+
+PATH_KEYS = ("_path", "@stream")
+"""Keys of a JSON record that name its log: json-streaming-logs' and the older spelling of it."""
+
+_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+_OF_ZAT = {
+    "category": _DICTIONARY,
+    "object": pa.string(),
+    "UInt64": pa.uint64(),
+    "UInt16": pa.uint16(),
+    "Int32": pa.int32(),
+    "float": pa.float64(),
+}
+_OF_ZEEK = {"time": pa.timestamp("us", "UTC"), "interval": pa.duration("us"), "bool": pa.bool_()}
+
+# Each is in every record of its log that holds anything at all, and in no other log's.
+_TELLING = {
+    "conn": ("conn_state",),
+    "dce_rpc": ("endpoint", "operation"),
+    "ntlm": ("server_nb_computer_name", "domainname", "server_tree_name"),
+}
+_IN_NAME = re.compile(rf"(?:^|[^a-z])({'|'.join(LOGS)})(?![a-z]|_(?:long|red)\b)")
+
+
+def read_types(fields: Sequence[str], zeek_types: Sequence[str]) -> dict[str, pa.DataType]:
+    """Arrow's types for a first reading, as zat's type map names them: times and intervals are still numbers.
+
+    Parameters
+    ----------
+    fields, zeek_types : sequences of str
+        As a log's ``#fields`` and ``#types`` give them.
+    """
+    return {name: _OF_ZAT[zat] for name, zat in LogToDataFrame().pd_column_types(fields, zeek_types).items()}
+
+
+def _schema(log: str) -> pa.Schema:
+    types = ZEEK_TYPES[log]
+    first = read_types(list(types), list(types.values()))
+    return pa.schema([(name, _OF_ZEEK.get(types[name], first[name])) for name in types])
+
+
+SCHEMAS: Mapping[str, pa.Schema] = {log: _schema(log) for log in LOGS}
+"""Arrow's schema of every batch of a log."""
+
+
+def spelling(field: str) -> str:
+    """Zeek's own spelling of a field's name."""
+    return ALIASES.get(field, field)
+
+
+def log_of_name(name: str) -> str | None:
+    """Log type that a file's name tells: ``conn_logger-1.log`` is conn, ``notice.log`` is None."""
+    found = _IN_NAME.search(name.lower())
+    return found[1] if found else None
+
+
+def log_of_fields(fields: Iterable[str]) -> str | None:
+    """Log type that only these fields can belong to, or None."""
+    names = {spelling(field) for field in fields}
+    if "ts" in names:
+        for log, telling in _TELLING.items():
+            if any(name in names for name in telling):
+                return log
+    return None
