@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -120,7 +121,10 @@ class Follower:
         budget = self._settings.block
         self.more = False
         while budget > 0:
-            reader = self._reader or self._begin()
+            try:
+                reader = self._reader or self._begin()
+            except OSError:
+                return chunks
             if reader is None:
                 return chunks
             # Asked before reading: the end seen after a rename was seen is the end.
@@ -191,10 +195,17 @@ class Follower:
         self._reader = None
 
     def _open(self, path: Path) -> tuple[Reader | None, bool]:
-        """Open a file, and go on in it if it is the last one; whether it is."""
+        """Open a file, and go on in it if it is the last one; whether it is.
+
+        After a first file an empty one is left alone: logrotate creates it before the writer lets go of the older one.
+        An error other than that the file is missing is reported and raised: to wait then is better than to go on.
+        """
         reader = None
         try:
             reader = Reader(path, self._settings.block, self._settings.max_line)
+            if self._last is not None and not reader.stamp()[0]:
+                reader.close()
+                return None, False
             goes_on = self._last is not None and reader.resume(self._last)
         except (FileNotFoundError, NotADirectoryError):
             return None, False
@@ -202,7 +213,7 @@ class Follower:
             self._settings.troubles.report(path, error)
             if reader is not None:
                 reader.close()
-            return None, False
+            raise
         self._settings.troubles.passed(path)
         return reader, goes_on
 
@@ -239,10 +250,12 @@ class Follower:
         found = False
         missed = []
         for path, status in once_live(self.source, folders, last.mtime_ns):
-            if identity_of(status) in known or not status.st_size:
+            if identity_of(status) in known:
                 continue
             known.add(identity_of(status))
-            reader, goes_on = self._open(path)
+            reader, goes_on = None, False
+            with suppress(OSError):
+                reader, goes_on = self._open(path)
             if reader is None:
                 continue
             reader.close()
@@ -253,7 +266,7 @@ class Follower:
                     rest = max(rest or (0, path), (status.st_size, path))
             elif later and not reader.akin:
                 missed.append(path)
-        if self._unsettled and live is not None and not found:
+        if self._unsettled and not found:
             text = f"was replaced or cut back; what followed byte {last.offset} was not found and may be lost"
             self._settings.troubles.tell(Path(last.path), OSError(errno.ESTALE, text, last.path))
         return [path for path in [rest and rest[1], *missed] if path is not None]
