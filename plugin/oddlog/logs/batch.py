@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from oddlog_core.records import MISSING, MISSING_CODE, Categories, Records
 
+from oddlog.logs.frames import to_zat
 from oddlog.logs.schema import SCHEMAS, ZEEK_TYPES
-from oddlog.logs.zat_frame import to_zat
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Sequence
 
     import pandas as pd
@@ -72,7 +73,7 @@ class Batch:
         rows = np.asarray(indices, np.int64)
         return self._of(self.table.take(pa.array(rows)), rows)
 
-    def _of(self, table: pa.RecordBatch, rows: slice | NDArray[np.int64]) -> Batch:
+    def _of(self, table: pa.RecordBatch, rows: builtins.slice | NDArray[np.int64]) -> Batch:
         origins = None if self.origins is None else self.origins[rows]
         source = self.source if origins is None or not len(origins) else self.sources[origins[0]]
         return Batch(self.log, table, source, self.lines[rows], self.sources, origins)
@@ -104,11 +105,9 @@ class Batch:
         for name, zeek_type in ZEEK_TYPES[self.log].items():
             column = self.table[name]
             if zeek_type == "bool":
-                codes = column.cast(pa.int32()).fill_null(MISSING_CODE).to_numpy(zero_copy_only=False)
-                categories[name] = Categories(codes, ("F", "T"))
+                categories[name] = Categories(_codes(column.cast(pa.int32())), ("F", "T"))
             elif pa.types.is_dictionary(column.type):
-                codes = column.indices.fill_null(MISSING_CODE).to_numpy(zero_copy_only=False)
-                categories[name] = Categories(codes, column.dictionary.to_pylist())
+                categories[name] = Categories(_codes(column.indices), column.dictionary.to_pylist())
             elif zeek_type == "count":
                 integers[name] = _whole(pc.min_element_wise(column, pa.scalar(_MOST, pa.uint64()), skip_nulls=False))
             elif not pa.types.is_string(column.type):
@@ -120,9 +119,13 @@ class Batch:
         return to_zat(self.table, ZEEK_TYPES[self.log]).set_index("ts")
 
 
+def _codes(column: pa.Array) -> NDArray[np.int32]:
+    return np.array(column.fill_null(MISSING_CODE), np.int32)
+
+
 def _whole(column: pa.Array, unset: int = MISSING) -> NDArray[np.int64]:
-    whole: NDArray[np.int64] = column.cast(pa.int64()).fill_null(unset).to_numpy(zero_copy_only=False)
-    return whole
+    # A copy: Arrow's memory is read-only, which kernels with explicit signatures refuse.
+    return np.array(column.cast(pa.int64()).fill_null(unset), np.int64)
 
 
 def concat(batches: Sequence[Batch]) -> Batch:

@@ -38,7 +38,7 @@ def rows_where(bad: NDArray[np.bool_]) -> list[int]:
 
 
 def _isnull(column: pa.Array) -> NDArray[np.bool_]:
-    return column.is_null().to_numpy(zero_copy_only=False)
+    return np.array(column.is_null(), np.bool_)
 
 
 def _time(column: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:

@@ -15,7 +15,7 @@ from oddlog.logs.checked import checked
 from oddlog.logs.count import ReadCount
 from oddlog.logs.json_lines import first_object, read_objects
 from oddlog.logs.lenient import shown
-from oddlog.logs.lines import Lines
+from oddlog.logs.lines import Lines, without_returns
 from oddlog.logs.schema import LOGS, PATH_KEYS, ZEEK_TYPES, log_of_fields, log_of_name
 from oddlog.logs.tsv import Header, read_rows, tells
 
@@ -58,6 +58,11 @@ class Decoder:
         self.count = ReadCount()
         self._header = Header()
         self._on_bad = on_bad
+
+    @property
+    def has_header(self) -> bool:
+        """Whether a TSV header has named the fields."""
+        return bool(self._header.fields)
 
     def state(self) -> dict[str, Any]:
         """Say what a decoder that goes on in mid-file must know, in JSON's types."""
@@ -104,10 +109,7 @@ class Decoder:
             if not final:
                 raise ValueError("a decoder takes whole lines")
             data += b"\n"
-        if b"\r" in data:
-            # Arrow's CSV reader ends a line at a bare carriage return; Zeek would have written it escaped.
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", rb"\x0d")
-        lines = Lines.split(data, self.line + 1)
+        lines = Lines.split(without_returns(data), self.line + 1)
         self.line += len(lines)
         self.count.lines += len(lines)
         first = lines.bytes_at(lines.starts)
@@ -160,7 +162,8 @@ class Decoder:
             self._refuse(lines.slice(0, telling), "_path")
             lines = lines.slice(telling, len(lines))
         if self.log not in LOGS:
-            return self._refuse(lines, "_path")
+            self._refuse(lines, "_path")
+            return None
         return self._batch(lines, self.log, *read_objects(lines, self.log))
 
     def _rows(self, lines: Lines) -> Batch | None:
@@ -174,7 +177,8 @@ class Decoder:
             )
             return None
         if self.log not in LOGS or header.path not in {"", self.log}:
-            return self._refuse(lines, "#path")
+            self._refuse(lines, "#path")
+            return None
         return self._batch(lines, self.log, *read_rows(lines, header, ZEEK_TYPES[self.log]))
 
     def _batch(self, lines: Lines, log: str, columns: dict[str, pa.Array], refused: Wrong) -> Batch:

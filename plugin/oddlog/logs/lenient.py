@@ -40,6 +40,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return twice
 
 
+def _repeated(found: dict[str, Any]) -> frozenset[str]:
+    return found.repeated if isinstance(found, _Repeating) else frozenset()
+
+
 def judged(texts: Sequence[bytes], log: str, text_time: bool) -> tuple[dict[str, pa.Array], Wrong]:
     """Lines that a strict reader refused, as columns.
 
@@ -78,11 +82,11 @@ def _judge(text: bytes, log: str, text_time: bool) -> tuple[dict[str, Any], tupl
         found = None
     if not isinstance(found, dict):
         return {}, ("line", "a JSON object", shown(text))
-    nested = found.get("id") if isinstance(found.get("id"), dict) else {}
+    nested: dict[str, Any] = found["id"] if isinstance(found.get("id"), dict) else {}
     kinds = ZEEK_TYPES[log]
-    repeated = getattr(found, "repeated", frozenset()) & {*kinds, *ALIASES, *PATH_KEYS, "id"}
-    if repeated or getattr(nested, "repeated", None):
-        return {}, (min(repeated or nested.repeated), "there once", "it twice")
+    repeated = _repeated(found) & {*kinds, *ALIASES, *PATH_KEYS, "id"} or _repeated(nested)
+    if repeated:
+        return {}, (min(repeated), "there once", "it twice")
     for key in PATH_KEYS:
         if found.get(key, log) not in (log, None):
             return {}, (key, log, str(found[key]))

@@ -10,9 +10,17 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Lines"]
+__all__ = ["Lines", "without_returns"]
 
 _NEWLINE = ord("\n")
+
+
+def without_returns(data: bytes) -> bytes:
+    r"""End lines at newlines alone.
+
+    Arrow's CSV reader ends a line at a bare carriage return, too. Within a value Zeek writes it as ``\x0d``.
+    """
+    return data.replace(b"\r\n", b"\n").replace(b"\r", rb"\x0d") if b"\r" in data else data
 
 
 @dataclass(frozen=True, slots=True)

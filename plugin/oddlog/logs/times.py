@@ -50,9 +50,8 @@ def parse_time(text: str) -> int | None:
     digits = fraction[1] if fraction else "0"
     try:
         moment = datetime.fromisoformat(_FRACTION.sub("", text))
-        return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1) + round(
-            int(digits) / 10 ** (len(digits) - 6)
-        )
+        beyond: int = round(int(digits) / 10.0 ** (len(digits) - 6))
+        return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1) + beyond
     except (ValueError, OverflowError):
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ __all__ = ["Header", "read_rows", "read_table", "tells", "widths"]
 
 _ESCAPED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|\\)")
 _JOINED = re.compile(rb" {2,}")
+_JOINED_TEXT = re.compile(" {2,}")
 _KEYWORDS = (b"#separator", b"#set_separator", b"#empty_field", b"#unset_field", b"#path", b"#fields", b"#types")
 
 
@@ -63,17 +64,17 @@ class Header:
             # Only this line is held apart by whatever stands there: the separator is not known yet.
             separator = _unescape(line[len(b"#separator") :].lstrip(b" \t")).decode("utf-8", "replace")
             return Header(separator=separator or "\t")
-        separator = self.separator.encode()
-        key, _, value = line.partition(separator)
-        text = value.decode("utf-8", "backslashreplace")
-        name = key[1:].decode("utf-8", "backslashreplace")
+        key, _, value = line.decode("utf-8", "backslashreplace").partition(self.separator)
+        name = key.removeprefix("#")
         if name in {"set_separator", "empty_field", "unset_field", "path"}:
-            return replace(self, **{name: text})
-        if name in {"fields", "types"}:
-            cells = _JOINED.sub(separator, value).decode("utf-8", "backslashreplace")
-            joined = (name == "types" and self.joined) or _JOINED.search(value) is not None
-            return replace(self, joined=joined, **{name: tuple(cells.split(self.separator))})
-        return self
+            changes: dict[str, Any] = {name: value}
+        elif name in {"fields", "types"}:
+            changes = {name: tuple(_JOINED_TEXT.sub(self.separator, value).split(self.separator))}
+            if name == "fields":
+                changes["joined"] = _JOINED_TEXT.search(value) is not None
+        else:
+            changes = {}
+        return replace(self, **changes)
 
 
 def tells(line: bytes) -> bool:
@@ -149,7 +150,7 @@ def read_rows(lines: Lines, header: Header, zeek_types: Mapping[str, str]) -> tu
     types = {wanted[name]: first[name] for name in wanted}
     try:
         table = read_table(lines.data, header.separator, len(header.fields), types, header.unset_field)
-        cells, wrong = {i: _single(table[str(i)]) for i in types}, {}
+        cells, wrong = {i: _single(table[str(i)]) for i in types}, Wrong()
     except pa.ArrowInvalid:
         named = {i: (name, EXPECTED.get(zeek_types[name], "text")) for name, i in wanted.items()}
         cells, wrong = _salvage(lines, header, types, named)
@@ -223,8 +224,8 @@ def _doubtful(texts: pa.Array, kind: pa.DataType) -> NDArray[np.bool_]:
     marks = total[offsets[1:]] - total[offsets[:-1]]
     floating = pa.types.is_floating(kind)
     longest = 30 if floating else len(str(2 ** (kind.bit_width - 1))) - 1
-    plain = (marks == int(floating)) & (lengths > int(floating)) & (lengths <= longest)
-    return ~plain & texts.is_valid().to_numpy(zero_copy_only=False)
+    plain: NDArray[np.bool_] = (marks == int(floating)) & (lengths > int(floating)) & (lengths <= longest)
+    return ~plain & np.array(texts.is_valid(), np.bool_)
 
 
 def _plain(column: pa.Array, empty: str | None) -> pa.Array:
