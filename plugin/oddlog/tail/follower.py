@@ -266,7 +266,7 @@ class Follower:
                     rest = max(rest or (0, path), (status.st_size, path))
             elif later and not reader.akin:
                 missed.append(path)
-        if self._unsettled and not found:
+        if self._unsettled and last.offset and not found:
             text = f"was replaced or cut back; what followed byte {last.offset} was not found and may be lost"
             self._settings.troubles.tell(Path(last.path), OSError(errno.ESTALE, text, last.path))
         return [path for path in [rest and rest[1], *missed] if path is not None]

@@ -118,13 +118,13 @@ class Reader:
     def resume(self, position: FilePosition) -> bool:
         """Go on from a position if this is its file or a copy of it, else stay at the start.
 
-        An offset of 0 has no bytes to compare: then device and inode decide. `akin` tells afterwards whether the file
-        begins as the position's does, as also does a copy that is still in the making.
+        An offset of 0 names no file: inodes are used again. `akin` tells afterwards whether the file begins as the
+        position's does, as also does a copy that is still in the making.
         """
         head, tail = os.pread(self._fd, min(SPAN, position.offset), 0), self._before(position.offset)
-        same_head = digest(head) == position.head if position.offset else self.file == position.file
+        same_head = position.offset > 0 and digest(head) == position.head
         # Files that begin with a hole have that in common and nothing else.
-        self.akin = same_head and not (head and not head.strip(b"\0"))
+        self.akin = same_head and head.strip(b"\0") != b""
         if not same_head or digest(tail) != position.tail:
             return False
         self._head, self._tail = head, tail
