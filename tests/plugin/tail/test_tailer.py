@@ -356,3 +356,41 @@ def test_waiting_ends_with_the_next_byte_a_wake_up_or_the_time(tmp_path, follow,
     awake = follow(sleep=write_then(True))
     awake.poll()
     assert not awake.wait(1)
+
+
+def test_a_file_cut_back_while_it_is_followed_is_said(tmp_path, follow):
+    log = tmp_path / "conn.log"
+    append(log, b"1\n")
+    tailer = follow()
+    tailer.poll()
+    os.truncate(log, 0)
+    tailer.poll()
+    assert [error.errno for error in follow.troubles] == [errno.ESTALE]
+
+
+def test_an_archive_copy_still_in_the_making_is_not_read_again(tmp_path, follow):
+    log, archives = tmp_path / "conn.log", tmp_path / "archives"
+    archives.mkdir()
+    append(log, b"line\n" * 1000)
+    os.utime(log, ns=(1, 1))
+    tailer = follow(archive_folders=[archives])
+    tailer.poll()
+    log.unlink()
+    append(archives / "conn.13:00:00-14:00:00.log", b"line\n" * 500)
+    append(log, b"next\n")
+    assert seen(tailer) == [("conn.log", 0, b"next\n", True)]
+
+
+def test_copies_that_all_begin_with_a_hole_are_told_apart(tmp_path, follow):
+    log, hole = tmp_path / "conn.log", bytes(4096)
+    append(log, hole + b"1\n")
+    os.utime(log, ns=(1, 1))
+    tailer = follow()
+    assert [chunk.data for chunk in tailer.poll()] == [b"1\n"]
+    tailer.close()
+    for number, data in ((2, b"1\n2\n"), (1, b"3\n")):
+        copy = tmp_path / f"conn.log.{number}"
+        append(copy, hole + data)
+        os.utime(copy, ns=(9 - number, 9 - number))
+    log.write_bytes(hole + b"4\n")
+    assert [chunk.data for chunk in follow(resume=tailer.position()).poll()] == [b"2\n", b"3\n", b"4\n"]
