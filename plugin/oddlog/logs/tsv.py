@@ -28,6 +28,8 @@ _JOINED = re.compile(rb" {2,}")
 _JOINED_TEXT = re.compile(" {2,}")
 _KEYWORDS = (b"#separator", b"#set_separator", b"#empty_field", b"#unset_field", b"#path", b"#fields", b"#types")
 
+_PLAIN = 18
+
 
 def _unescape(text: bytes) -> bytes:
     return _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()) if found[1] else b"\\", text)
@@ -196,35 +198,43 @@ def _salvage(
 
 
 def _numbers(texts: pa.Array, kind: pa.DataType) -> tuple[pa.Array, dict[int, str]]:
-    """Numbers of a text column, exactly those Arrow's CSV reader would make of it, and the rows that hold none."""
+    """Numbers of a text column, as Arrow's CSV reader would make them, and the rows that hold none."""
     texts = pc.ascii_trim(texts, " \t")
-    doubtful = np.flatnonzero(_doubtful(texts, kind))
-    values, bad = {}, {}
-    for row in doubtful:
-        text = texts[int(row)].as_py()
+    doubtful = _doubtful(texts, pa.types.is_floating(kind))
+    bad: dict[int, str] = {}
+    for row in rows_where(doubtful):
+        text = texts[row].as_py()
         try:
-            values[int(row)] = pa.scalar(text).cast(kind)
+            pa.scalar(text).cast(kind)
         except pa.ArrowInvalid:
-            bad[int(row)] = text
+            bad[row] = text
     mask = np.zeros(len(texts), np.bool_)
     mask[list(bad)] = True
-    return pc.cast(pc.if_else(pa.array(mask), pa.scalar(None, pa.string()), texts), kind), bad
+    texts = pc.if_else(pa.array(mask), pa.scalar(None, pa.string()), texts)
+    if not pa.types.is_integer(kind):
+        return pc.cast(texts, kind), bad
+    wide = pc.cast(texts, pa.uint64() if pa.types.is_unsigned_integer(kind) else pa.int64())
+    try:
+        return pc.cast(wide, kind), bad
+    except pa.ArrowInvalid:
+        narrow = pc.cast(wide, kind, safe=False)
+        beyond = np.array(pc.not_equal(pc.cast(narrow, wide.type), wide).fill_null(False), np.bool_)
+        bad |= {row: texts[row].as_py() for row in rows_where(beyond)}
+        return pc.if_else(pa.array(beyond), pa.scalar(None, kind), narrow), bad
 
 
-def _doubtful(texts: pa.Array, kind: pa.DataType) -> NDArray[np.bool_]:
-    """Where a text is not plainly a number of its kind: digits alone, short enough, with one point in a float."""
-    texts = pa.concat_arrays([texts]) if texts.offset else texts
+def _doubtful(texts: pa.Array, floating: bool) -> NDArray[np.bool_]:
+    """Where a text is not plainly a number: digits alone, fewer than overflow 64 bits, and one point in a float."""
+    texts = pa.concat_arrays([texts])
     offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1)
-    data = np.frombuffer(texts.buffers()[2], np.uint8)[: offsets[-1]]
+    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[: offsets[-1]]
     lengths = np.diff(offsets)
     points = data == ord(".")
-    odd = (data - np.uint8(ord("0")) > 9) & ~points
     total = np.zeros(len(data) + 1, np.int64)
-    np.cumsum(np.where(odd, 1 << 32, points), out=total[1:])
-    marks = total[offsets[1:]] - total[offsets[:-1]]
-    floating = pa.types.is_floating(kind)
-    longest = 30 if floating else len(str(2 ** (kind.bit_width - 1))) - 1
-    plain: NDArray[np.bool_] = (marks == int(floating)) & (lengths > int(floating)) & (lengths <= longest)
+    # A byte that is no digit weighs more than all points together.
+    np.cumsum(np.where((data - np.uint8(ord("0")) > 9) & ~points, 1 << 32, points), out=total[1:])
+    weight = total[offsets[1:]] - total[offsets[:-1]]
+    plain: NDArray[np.bool_] = (weight == int(floating)) & (lengths > int(floating)) & (lengths <= _PLAIN)
     return ~plain & np.array(texts.is_valid(), np.bool_)
 
 

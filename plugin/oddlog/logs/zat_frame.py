@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ArrowLogToDataFrame"]
 
 
-class ArrowLogToDataFrame(LogToDataFrame):
+class ArrowLogToDataFrame(LogToDataFrame):  # type: ignore[misc]  # zat is untyped
     """`zat.log_to_dataframe.LogToDataFrame`, several times faster, for paths, bytes and gzip.
 
     It also reads what zat gets wrong: a ``#`` or ``"`` in a value, ``NA`` and ``null`` as names, Zeek's escapes and
@@ -77,8 +77,11 @@ class ArrowLogToDataFrame(LogToDataFrame):
             header.write("#fields\t" + "\t".join(self._header.fields) + "\n")
             header.write("#types\t" + "\t".join(self._header.types) + "\n")
             header.flush()
-            frame = super().create_dataframe(header.name, ts_index, aggressive_category, usecols and [*usecols])
-        return frame
+            # zat appends to `usecols`.
+            frame: pd.DataFrame = super().create_dataframe(
+                header.name, ts_index, aggressive_category, usecols and [*usecols]
+            )
+            return frame
 
     def _bytes(self, log: str | os.PathLike[str] | bytes | bytearray | memoryview) -> bytes:
         if isinstance(log, (bytes, bytearray, memoryview)):
