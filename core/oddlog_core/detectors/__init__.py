@@ -1,0 +1,1 @@
+"""What learns a baseline and scores records; one file per detector."""

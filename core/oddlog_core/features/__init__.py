@@ -1,0 +1,1 @@
+"""Records as feature matrices, carrying state; one file per log."""

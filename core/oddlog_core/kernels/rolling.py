@@ -8,7 +8,7 @@ true standard deviation.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -160,3 +160,24 @@ class RollingState:
             clock, values, self.windows, self.ring_clock, self.ring_values, self.heads, self.sums, self.squares
         )
         return out
+
+    def export(self) -> dict[str, Any]:
+        """The rows still inside the longest window, and the sums, as a dict of arrays."""
+        oldest, new = int(self.heads[:-1].min()), int(self.heads[-1])
+        slots = np.arange(oldest, new) & (len(self.ring_clock) - 1)
+        return {
+            "clock": self.ring_clock[slots],
+            "values": self.ring_values[slots],
+            "heads": self.heads - oldest,
+            "sums": self.sums,
+            "squares": self.squares,
+        }
+
+    def restore(self, exported: dict[str, Any]) -> None:
+        """Take over what `export` exported."""
+        n = len(exported["clock"])
+        capacity = 1 << max(10, (n - 1).bit_length())
+        self.ring_clock = np.empty(capacity, np.int64)
+        self.ring_values = np.empty((capacity, self.n_columns), np.int64)
+        self.ring_clock[:n], self.ring_values[:n] = exported["clock"], exported["values"]
+        self.heads, self.sums, self.squares = exported["heads"], exported["sums"], exported["squares"]

@@ -1,0 +1,169 @@
+"""A bundle: a folder that holds everything that was learned. No pickle; every file hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from oddlog_core.calibration import Calibration
+from oddlog_core.detectors.autoencoder import AutoencoderDetector
+from oddlog_core.detectors.hosts import HostsDetector
+from oddlog_core.detectors.kmodes import KModesDetector
+from oddlog_core.errors import BundleError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from oddlog_core.detectors.contract import Detector
+
+__all__ = ["DETECTORS", "FORMAT", "About", "Bundle", "Trained", "read_bundle", "write_bundle"]
+
+FORMAT = 1
+DETECTORS: tuple[type[Detector], ...] = (AutoencoderDetector, KModesDetector, HostsDetector)
+MANIFEST = "bundle.json"
+
+
+class About(msgspec.Struct, frozen=True):
+    """Where a detector's knowledge comes from.
+
+    Attributes
+    ----------
+    records : int
+        Records of the baseline.
+    held_back : int
+        Scores that the calibration rests on.
+    first, last : int
+        The baseline's clock, microseconds since the epoch.
+    """
+
+    records: int
+    held_back: int
+    first: int
+    last: int
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    about: About
+    calibration: Calibration
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    format: int
+    oddlog: str
+    created: str
+    comment: str
+    detectors: dict[str, _Entry]
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A detector with its calibration and where its knowledge comes from."""
+
+    detector: Detector
+    calibration: Calibration
+    about: About
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What was learned.
+
+    Attributes
+    ----------
+    oddlog : str
+        The version that wrote it.
+    created : str
+        ISO 8601.
+    comment : str
+        What it is for, in the words of whoever made it.
+    digest : str
+        Short hash over all of it; names it in notices.
+    trained : mapping of str to Trained
+        By the detector's name.
+    """
+
+    oddlog: str
+    created: str
+    comment: str
+    digest: str
+    trained: Mapping[str, Trained]
+
+
+def write_bundle(folder: Path, trained: Mapping[str, Trained], *, oddlog: str, created: str, comment: str) -> None:
+    """Write a bundle beside its final place and then move it there, replacing a bundle that is there.
+
+    Raises
+    ------
+    BundleError
+        If the folder holds something that is no bundle.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise BundleError(f"{folder} holds files but no bundle; give a new folder")
+    draft = folder.with_name(folder.name + ".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    for name, one in trained.items():
+        (draft / name).mkdir()
+        one.detector.save(draft / name)
+    manifest = _Manifest(
+        FORMAT,
+        oddlog,
+        created,
+        comment,
+        {name: _Entry(one.about, one.calibration) for name, one in trained.items()},
+        {
+            path.relative_to(draft).as_posix(): _sha256(path.read_bytes())
+            for path in sorted(draft.rglob("*"))
+            if path.is_file()
+        },
+    )
+    (draft / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    if folder.exists():
+        shutil.rmtree(folder)
+    draft.rename(folder)
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle after checking every file's hash.
+
+    Raises
+    ------
+    BundleError
+        If it is missing, damaged, of a newer format, or not as it was written.
+    """
+    path = folder / MANIFEST
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{folder} is no bundle: {MANIFEST} cannot be read ({error.strerror})") from None
+    try:
+        version = msgspec.json.decode(content, type=dict[str, object]).get("format")
+        if version != FORMAT:
+            raise BundleError(f"{path}: format is {version}, this oddlog reads {FORMAT}; train it anew")
+        manifest = msgspec.json.decode(content, type=_Manifest)
+    except msgspec.DecodeError as error:
+        raise BundleError(f"{path} is damaged: {error}") from None
+    for name, digest in manifest.files.items():
+        try:
+            found = _sha256((folder / name).read_bytes())
+        except OSError as error:
+            raise BundleError(f"{folder / name}: {error.strerror}; the bundle is not complete") from None
+        if found != digest:
+            raise BundleError(f"{folder / name} is not as it was written: its hash differs from that in {MANIFEST}")
+    kinds = {kind.name: kind for kind in DETECTORS}
+    trained = {}
+    for name, entry in manifest.detectors.items():
+        if name not in kinds:
+            raise BundleError(f"{path}: no detector is called {name!r}; was it written by a newer oddlog?")
+        trained[name] = Trained(kinds[name].load(folder / name), entry.calibration, entry.about)
+    return Bundle(manifest.oddlog, manifest.created, manifest.comment, _sha256(content)[:12], trained)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

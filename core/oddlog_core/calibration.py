@@ -1,0 +1,144 @@
+"""Score to p-value to rarity: how often the baseline would show a score this high, in days.
+
+The p-value comes from scores of baseline records that were held back from training. Among them it is conformal, the
+share of them that score as high, itself included (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World,
+2005, section 2.2); beyond the highest of them it follows a generalised Pareto tail fitted to the highest twentieth
+(Pickands, Statistical inference using extreme order statistics, 1975).
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Calibration"]
+
+_TAIL_SHARE = 0.05
+_LEAST_TAIL = 20
+_HEAVIEST = 0.9
+_KEPT = 4096
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """How a detector's scores are distributed over a baseline it was not trained on.
+
+    Attributes
+    ----------
+    scores : list of float
+        Distinct scores, rising; of many the highest are kept and of the rest quantiles.
+    exceed : list of float
+        Of each of them, the share of held-back scores that are as high, the one to judge included.
+    tail_start, tail_p : float
+        The tail's threshold and the p-value there.
+    tail_scale, tail_shape : float
+        Of the generalised Pareto distribution of what exceeds it.
+    per_day : float
+        Scores a day in the baseline.
+    """
+
+    scores: list[float]
+    exceed: list[float]
+    tail_start: float
+    tail_p: float
+    tail_scale: float
+    tail_shape: float
+    per_day: float
+
+    @classmethod
+    def fit(cls, held_back: NDArray[np.float64], per_day: float) -> Self:
+        """Calibrate.
+
+        Parameters
+        ----------
+        held_back : (n,) float64
+            At least one score.
+        per_day : float
+        """
+        rising = np.sort(held_back)
+        n = len(rising)
+        distinct, first = np.unique(rising, return_index=True)
+        exceed = (n - first + 1) / (n + 1)
+        if len(distinct) > 2 * _KEPT:
+            thinned = np.linspace(0, len(distinct) - _KEPT, _KEPT, endpoint=False).astype(np.intp)
+            keep = np.concatenate([thinned, np.arange(len(distinct) - _KEPT, len(distinct))])
+            distinct, exceed = distinct[keep], exceed[keep]
+        n_tail = min(n, max(_LEAST_TAIL, int(n * _TAIL_SHARE)))
+        scale, shape = _fit_tail(rising[-n_tail:] - rising[-n_tail])
+        # The tail is used beyond the highest score held back and starts there: where both meet there is no step.
+        return cls(
+            distinct.tolist(),
+            exceed.tolist(),
+            float(rising[-1]),
+            float(exceed[-1]),
+            # A generalised Pareto tail seen from further out is one of the same shape and a wider scale.
+            float(scale + shape * (rising[-1] - rising[-n_tail])),
+            shape,
+            per_day,
+        )
+
+    def p_value(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability of a score at least this high in the baseline.
+
+        Parameters
+        ----------
+        score : (n,) float64
+
+        Returns
+        -------
+        (n,) float64
+            Above 0, at most 1.
+        """
+        at = np.searchsorted(self.scores, score, side="left")
+        inside = np.array([*self.exceed, self.tail_p])[at]
+        beyond = np.maximum(score - self.tail_start, 0.0) / self.tail_scale
+        if self.tail_shape:
+            tail = (1 + self.tail_shape * beyond) ** (-1 / self.tail_shape)
+        else:
+            tail = np.exp(-beyond)
+        return np.maximum(np.where(score > self.tail_start, self.tail_p * tail, inside), np.finfo(float).tiny)
+
+    def rarity(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Days in which the baseline shows one score at least this high: 1 / (p-value * scores a day)."""
+        return 1 / (self.p_value(score) * self.per_day)
+
+    def threshold(self, days: float) -> float:
+        """Return the lowest score that occurs at most once in `days`; minus infinity if every score does."""
+        p = 1 / (days * self.per_day)
+        if p >= 1:
+            return -np.inf
+        if p < self.tail_p:
+            ratio = self.tail_p / p
+            beyond = (ratio**self.tail_shape - 1) / self.tail_shape if self.tail_shape else np.log(ratio)
+            return self._settle(self.tail_start + self.tail_scale * beyond, days)
+        at = int(np.searchsorted(-np.array(self.exceed), -p, side="left"))
+        if at == 0:
+            return -np.inf
+        # Just above the last score that is too frequent: a score between two of the baseline's is as rare as the
+        # higher one.
+        return float(np.nextafter(self.scores[at - 1], np.inf))
+
+    def _settle(self, score: float, days: float) -> float:
+        """Step over the rounding of the tail's inverse, so that the rarity at the threshold is not below `days`."""
+        while self.rarity(np.array([score]))[0] < days:
+            score = float(np.nextafter(score, np.inf)) if score else np.finfo(float).tiny
+        return score
+
+
+def _fit_tail(excess: NDArray[np.float64]) -> tuple[float, float]:
+    """Scale and shape of a generalised Pareto distribution by probability-weighted moments.
+
+    Hosking and Wallis, Parameter and quantile estimation for the generalized Pareto distribution (1987), eq. 4. The
+    shape is kept from 0, exponential, to `_HEAVIEST`: a bounded tail would call what lies beyond it impossible.
+    """
+    n = len(excess)
+    first = float(excess.mean())
+    if first <= 0:
+        return 1.0, 0.0
+    # excess is rising: the share that exceeds the i-th.
+    second = float((excess * (n - np.arange(1, n + 1)) / max(n - 1, 1)).mean())
+    shape = 2 - first / (first - 2 * second) if first > 2 * second else 0.0
+    shape = min(max(shape, 0.0), _HEAVIEST)
+    return first * (1 - shape), shape

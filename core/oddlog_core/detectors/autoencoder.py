@@ -1,0 +1,127 @@
+"""The conn autoencoder: how badly a model of usual connections reconstructs this one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import numpy as np
+import onnxruntime
+
+from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.errors import BaselineError
+from oddlog_core.features.conn import ROLLING, TIME_OF_DAY, ConnFeatures, FeatureSpec, learn_spec
+from oddlog_core.span import per_day
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from oddlog_core.records import Records
+
+__all__ = ["AutoencoderDetector"]
+
+FEWEST = 100
+_ROWS = 8192
+
+
+class AutoencoderDetector(Detector):
+    """Reconstruction error of an autoencoder exported to ONNX and run by onnxruntime on one thread.
+
+    Parameters
+    ----------
+    spec : FeatureSpec
+    model : bytes
+        An ONNX file: raw features in; score, error and expected value by feature out.
+    """
+
+    name = "conn-autoencoder"
+    log = "conn"
+    note = "Odd_Connection"
+
+    def __init__(self, spec: FeatureSpec, model: bytes) -> None:
+        self._spec, self._model = spec, model
+        options = onnxruntime.SessionOptions()
+        # One thread: with more, the order of additions, and so the last bits of a score, would vary.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    @classmethod
+    def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
+        """Train on all but the latest part of the baseline; see `Detector.fit`. Needs the extra ``train``."""
+        # torch is only there where someone trains.
+        from oddlog_core.training import flow  # noqa: PLC0415
+
+        n = sum(map(len, baseline))
+        if n < FEWEST:
+            raise BaselineError(f"{cls.log}: {n} records are too few to learn from, {FEWEST} are the least")
+        spec = learn_spec(baseline)
+        transformer = ConnFeatures(spec)
+        features = np.concatenate([transformer.transform(batch) for batch in baseline])
+        boundary = min(max(round(n * (1 - options.held_back)), 1), n - 1)
+        model = flow.train(features[:boundary], spec, options.epochs, options.seed, options.progress)
+        detector = cls(spec, flow.export(model, features.shape[1]))
+        return Fitted(detector, detector._score(features[boundary:]), per_day(baseline))
+
+    def new_state(self) -> ConnFeatures:
+        """Empty rolling windows."""
+        return ConnFeatures(self._spec)
+
+    def score_samples(self, records: Records, state: ConnFeatures, threshold: float) -> Scored:
+        """Negative log-likelihood of each connection, up to constants."""
+        features = state.transform(records)
+        return Scored.of_records(records, self._score(features), threshold, features)
+
+    def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        parts = [
+            self._session.run(["score"], {"features": features[start : start + _ROWS]})[0]
+            for start in range(0, len(features), _ROWS)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
+        """The three features with the largest share of the error."""
+        row = scored.evidence[scored.row[index]]
+        error, expected = self._session.run(["error", "expected"], {"features": row[None, :]})
+        share = error[0] / error[0].sum()
+        names = (*self._spec.numbers, *self._spec.coded)
+        reasons = []
+        for f in np.argsort(-share)[:3]:
+            seen, usual = float(row[f]), float(expected[0, f])
+            if names[f] in self._spec.coded:
+                meanings = self._spec.names_of(names[f])
+                reasons.append(Reason(names[f], meanings[int(seen)], meanings[int(usual)], float(share[f])))
+            else:
+                reasons.append(Reason(names[f], None if np.isnan(seen) else seen, usual, float(share[f])))
+        return tuple(reasons)
+
+    def export_state(self, state: ConnFeatures) -> dict[str, Any]:
+        """The rows inside the rolling windows, and their sums."""
+        return state.rolling.export()
+
+    def restore_state(self, exported: dict[str, Any]) -> ConnFeatures:
+        """What `export_state` exported."""
+        state = self.new_state()
+        state.rolling.restore(exported)
+        return state
+
+    def save(self, folder: Path) -> None:
+        """Write ``features.json`` and ``model.onnx``."""
+        (folder / "features.json").write_bytes(msgspec.json.encode(self._spec))
+        (folder / "model.onnx").write_bytes(self._model)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read ``features.json`` and ``model.onnx``."""
+        spec = msgspec.json.decode((folder / "features.json").read_bytes(), type=FeatureSpec)
+        return cls(spec, (folder / "model.onnx").read_bytes())
+
+    def describe(self) -> list[str]:
+        """The features, and the values of each column of codes."""
+        time_of_day = "used" if TIME_OF_DAY[0] in self._spec.numbers else "not used: the baseline is too short"
+        lines = [f"{len(self._spec.numbers)} numbers, {len(ROLLING)} of them rolling; time of day {time_of_day}"]
+        lines += [f"{column}: {', '.join(self._spec.names_of(column)[1:])}" for column in self._spec.coded]
+        return lines

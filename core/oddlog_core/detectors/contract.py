@@ -1,0 +1,200 @@
+"""The contract that every detector keeps; `tests/core/detectors/test_contract.py` holds each of them to it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from oddlog_core.records import Records
+
+__all__ = ["Detector", "FitOptions", "Fitted", "Reason", "Scored"]
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """What a fit may be told; each detector reads what concerns it.
+
+    Attributes
+    ----------
+    held_back : float
+        Share of the baseline, its latest part, that is scored for calibration and not trained on.
+    seed : int
+    networks : mapping of str to str
+        CIDR to name.
+    time_zone : str
+        Whose hours of the day and days of the week count.
+    window : int
+        Length of a host's window in microseconds.
+    epochs : int
+        Passes over the training part.
+    progress : callable
+        Called with the share done, 0 to 1.
+    """
+
+    held_back: float = 0.25
+    seed: int = 0
+    networks: Mapping[str, str] = field(default_factory=dict)
+    time_zone: str = "UTC"
+    window: int = 3_600_000_000
+    epochs: int = 20
+    progress: Callable[[float], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A detector, and how it scores baseline records that it was not trained on.
+
+    Attributes
+    ----------
+    detector : Detector
+    held_back : (n,) float64
+        Scores of the latest part of the baseline.
+    per_day : float
+        Scores a day in the whole baseline.
+    """
+
+    detector: Detector
+    held_back: NDArray[np.float64]
+    per_day: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One way in which a record is odd.
+
+    Attributes
+    ----------
+    field : str
+        Zeek's field name, or the feature's.
+    seen, expected : str, float or None
+        Value seen and value expected, in the field's own unit (seconds, bytes, packets); None where it is unset.
+    share : float
+        Share of the score that this field carries, 0 to 1.
+    """
+
+    field: str
+    seen: str | float | None
+    expected: str | float | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Scores that came of a batch, or of closing a window. Rows are scores, not records.
+
+    Attributes
+    ----------
+    score : (n,) float64
+        Higher is odder.
+    row : (n,) int64
+        The record of the batch that brought the score about; -1 where a window closed.
+    clock : (n,) int64
+        When the score was known.
+    final : (n,) bool
+        Whether it stands: a host's score before its window closes is provisional and no row of the scores file.
+    odd : (n,) bool
+        Whether it passed the threshold, and its subject for the first time.
+    host : sequence of str, or None
+        The host of each host-window.
+    since : (n,) int64, or None
+        Start of each host-window.
+    evidence : Any
+        What `Detector.explain` needs.
+    """
+
+    score: NDArray[np.float64]
+    row: NDArray[np.int64]
+    clock: NDArray[np.int64]
+    final: NDArray[np.bool_]
+    odd: NDArray[np.bool_]
+    host: Sequence[str] | None = None
+    since: NDArray[np.int64] | None = None
+    evidence: Any = None
+
+    @classmethod
+    def of_records(cls, records: Records, score: NDArray[np.float64], threshold: float, evidence: object) -> Self:
+        """One final score for each record."""
+        n = len(records)
+        return cls(score, np.arange(n), records.clock, np.ones(n, np.bool_), score >= threshold, evidence=evidence)
+
+
+class Detector(ABC):
+    """Learns a baseline from the records of one log, then scores records.
+
+    A detector does not change while it scores; what it must remember between batches is its state, which the caller
+    keeps. Cutting a log into other batches never changes a score.
+    """
+
+    name: ClassVar[str]
+    """As it stands in scores and bundles, such as ``conn-autoencoder``."""
+
+    log: ClassVar[str]
+    """The log it scores."""
+
+    note: ClassVar[str]
+    """The notice type of its findings, without the module."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
+        """Learn from batches of one log, in log order.
+
+        Raises
+        ------
+        BaselineError
+            If the baseline is too small to learn from.
+        """
+
+    @abstractmethod
+    def new_state(self) -> Any:
+        """State before the first record."""
+
+    @abstractmethod
+    def score_samples(self, records: Records, state: Any, threshold: float) -> Scored:
+        """Score the next records and carry `state`, which is changed in place, past them."""
+
+    @abstractmethod
+    def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
+        """Why one score is as it is, the weightiest reason first."""
+
+    def close(self, state: Any, threshold: float, now: int | None = None) -> Scored | None:  # noqa: ARG002
+        """Close what is open: at the end of a log, or, where `now` is given, what a silent log has left open.
+
+        Parameters
+        ----------
+        state : Any
+        threshold : float
+        now : int, optional
+            Microseconds since the epoch by the wall clock.
+        """
+        return None
+
+    @abstractmethod
+    def export_state(self, state: Any) -> dict[str, Any]:
+        """State as a tree of dicts, lists, numbers, strings and arrays, for a checkpoint."""
+
+    @abstractmethod
+    def restore_state(self, exported: dict[str, Any]) -> Any:
+        """What `export_state` exported."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what was learned into an empty folder."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+
+    @abstractmethod
+    def describe(self) -> list[str]:
+        """What was learned, in lines that a person reads."""

@@ -1,0 +1,251 @@
+"""DCE-RPC host profiles: whose window of operations is unlike every usual kind of host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import numpy as np
+from sklearn.cluster import KMeans
+
+from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.errors import BaselineError
+from oddlog_core.features.dce_rpc import COUNTS, HostWindow
+from oddlog_core.span import days
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from oddlog_core.records import Records
+
+__all__ = ["HostsDetector"]
+
+N_CLUSTERS = 5
+
+
+class _Learned(msgspec.Struct, frozen=True):
+    window: int
+    mean: list[float]
+    scale: list[float]
+    centroids: list[list[float]]
+    sizes: list[int]
+
+
+@dataclass(slots=True)
+class _State:
+    """The open window: its number, what hosts did in it, and who has been told of."""
+
+    number: int | None = None
+    hosts: HostWindow = field(default_factory=HostWindow)
+    told: set[str] = field(default_factory=set)
+
+
+class HostsDetector(Detector):
+    """Distance of a host's counts within a tumbling window to the nearest of five centroids.
+
+    Counts are log1p'd before they are z-scored: they are heavy-tailed, and one busy host would else be the only
+    distance there is. A window is judged when it closes, and before that by a bound: counts only grow, so the
+    distance of what already exceeds a centroid can only grow too, and once that passes the threshold the closed
+    window will. A notice is therefore early, and never one that the closed window would not have raised.
+    """
+
+    name = "dce_rpc-hosts"
+    log = "dce_rpc"
+    note = "Odd_DCE_RPC_Host"
+
+    def __init__(self, learned: _Learned) -> None:
+        self._learned = learned
+        self._mean, self._scale = np.array(learned.mean), np.array(learned.scale)
+        self._centroids = np.array(learned.centroids).reshape(-1, len(COUNTS))
+
+    @classmethod
+    def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
+        """Cluster the baseline's host-windows; see `Detector.fit`."""
+        profiles = [counts for _, counts in _closed_windows(baseline, options.window)]
+        n_windows = len(profiles)
+        if n_windows < 2:
+            raise BaselineError(
+                f"{cls.log}: the baseline lies within one window of {options.window / 6e7:g} minutes; two are needed"
+            )
+        boundary = min(max(round(n_windows * (1 - options.held_back)), 1), n_windows - 1)
+        train = np.log1p(np.concatenate(profiles[:boundary]))
+        mean, scale = train.mean(axis=0), train.std(axis=0)
+        scale[scale < 1e-9] = 1.0
+        z = (train - mean) / scale
+        n_clusters = min(N_CLUSTERS, len(np.unique(z, axis=0)))
+        model = KMeans(n_clusters, n_init=10, random_state=options.seed).fit(z)
+        sizes = np.bincount(model.labels_, minlength=n_clusters)
+        detector = cls(
+            _Learned(options.window, mean.tolist(), scale.tolist(), model.cluster_centers_.tolist(), sizes.tolist())
+        )
+        held_back = detector._distance(np.concatenate(profiles[boundary:]))[0]
+        options.progress(1.0)
+        return Fitted(detector, held_back, sum(map(len, profiles)) / days(baseline))
+
+    def new_state(self) -> _State:
+        """No window is open."""
+        return _State()
+
+    def score_samples(self, records: Records, state: _State, threshold: float) -> Scored:
+        """Provisional scores that passed the threshold, and final ones of windows that these records closed."""
+        parts: list[Scored] = []
+        for number, start, stop in _stretches(records, self._learned.window):
+            if number != state.number:
+                if state.number is not None:
+                    parts.append(self._close(state, threshold))
+                state.number = number
+            hosts, counts = state.hosts.update(records, start, stop)
+            early = self._early(records, state, hosts, counts, start, threshold)
+            if early is not None:
+                parts.append(early)
+        return _join(parts)
+
+    def _early(
+        self,
+        records: Records,
+        state: _State,
+        hosts: NDArray[np.int64],
+        counts: NDArray[np.int64],
+        start: int,
+        threshold: float,
+    ) -> Scored | None:
+        """Hosts whose bound passes the threshold within these records, at the record where it does."""
+        bound = self._distance(counts, only_above=True)[0]
+        rows: dict[str, int] = {}
+        for i in np.flatnonzero(bound >= threshold):
+            host = state.hosts.hosts[hosts[i]]
+            if host not in state.told:
+                state.told.add(host)
+                rows[host] = int(i)
+        if not rows:
+            return None
+        at = np.array([*rows.values()])
+        return Scored(
+            bound[at],
+            start + at,
+            records.clock[start + at],
+            final=np.zeros(len(at), np.bool_),
+            odd=np.ones(len(at), np.bool_),
+            host=[*rows],
+            since=np.full(len(at), state.number or 0, np.int64) * self._learned.window,
+            evidence=counts[at],
+        )
+
+    def close(self, state: _State, threshold: float, now: int | None = None) -> Scored | None:
+        """Close the open window; by the wall clock only after one more window's length of silence."""
+        if state.number is None or (now is not None and now < (state.number + 2) * self._learned.window):
+            return None
+        return self._close(state, threshold)
+
+    def _close(self, state: _State, threshold: float) -> Scored:
+        counts, hosts = state.hosts.counts.copy(), state.hosts.hosts
+        score = self._distance(counts)[0]
+        n, since = len(hosts), (state.number or 0) * self._learned.window
+        told = np.array([host in state.told for host in hosts], np.bool_)
+        state.number, state.hosts, state.told = None, HostWindow(), set()
+        return Scored(
+            score,
+            np.full(n, -1, np.int64),
+            np.full(n, since + self._learned.window, np.int64),
+            final=np.ones(n, np.bool_),
+            odd=(score >= threshold) & ~told,
+            host=hosts,
+            since=np.full(n, since, np.int64),
+            evidence=counts,
+        )
+
+    def _distance(
+        self, counts: NDArray[np.int64], *, only_above: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Euclidean distance to the nearest centroid, and which it is; or of what exceeds each centroid only."""
+        z = (np.log1p(counts) - self._mean) / self._scale
+        apart = z[:, None, :] - self._centroids[None, :, :]
+        if only_above:
+            apart = np.maximum(apart, 0.0)
+        distance = np.sqrt((apart**2).sum(axis=2))
+        # Twelve digits: the last bits of a vectorised sum may depend on how many rows there are.
+        return np.round(distance.min(axis=1), 12), distance.argmin(axis=1)
+
+    def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
+        """The counts, against those of the nearest cluster."""
+        counts = scored.evidence[index]
+        nearest = self._distance(counts[None, :])[1][0]
+        apart = ((np.log1p(counts) - self._mean) / self._scale - self._centroids[nearest]) ** 2
+        usual = np.expm1(self._centroids[nearest] * self._scale + self._mean)
+        share = apart / max(apart.sum(), 1e-300)
+        return tuple(
+            Reason(COUNTS[c], float(counts[c]), round(float(usual[c]), 1), float(share[c])) for c in np.argsort(-share)
+        )
+
+    def export_state(self, state: _State) -> dict[str, Any]:
+        """The open window."""
+        return {"number": state.number, "hosts": state.hosts.export(), "told": sorted(state.told)}
+
+    def restore_state(self, exported: dict[str, Any]) -> _State:
+        """What `export_state` exported."""
+        return _State(exported["number"], HostWindow.restore(exported["hosts"]), set(exported["told"]))
+
+    def save(self, folder: Path) -> None:
+        """Write ``profiles.json``."""
+        (folder / "profiles.json").write_bytes(msgspec.json.encode(self._learned))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read ``profiles.json``."""
+        return cls(msgspec.json.decode((folder / "profiles.json").read_bytes(), type=_Learned))
+
+    def describe(self) -> list[str]:
+        """Each cluster of host-windows: how many, and its typical counts."""
+        usual = np.expm1(self._centroids * self._scale + self._mean)
+        order = np.argsort(self._learned.sizes)[::-1]
+        return [
+            f"{self._learned.sizes[k]:6d} host-windows  "
+            + ", ".join(f"{name} {usual[k, c]:.1f}" for c, name in enumerate(COUNTS))
+            for k in order
+        ]
+
+
+def _stretches(records: Records, window: int) -> Iterator[tuple[int, int, int]]:
+    """Runs of records within one window: its number, and where they start and stop."""
+    number = records.clock // window
+    edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(records)]
+    for start, stop in pairwise(edges):
+        if stop > start:
+            yield int(number[start]), start, stop
+
+
+def _closed_windows(baseline: Sequence[Records], window: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Number and every host's counts of each window."""
+    hosts, open_ = HostWindow(), None
+    for records in baseline:
+        for number, start, stop in _stretches(records, window):
+            if open_ is not None and number != open_:
+                yield open_, hosts.counts
+                hosts = HostWindow()
+            open_ = number
+            hosts.update(records, start, stop)
+    if open_ is not None:
+        yield open_, hosts.counts
+
+
+def _join(parts: list[Scored]) -> Scored:
+    """Scores one after the other."""
+    if not parts:
+        none = np.empty(0, np.int64)
+        no = np.empty(0, np.bool_)
+        return Scored(np.empty(0), none, none, no, no, [], none, np.empty((0, len(COUNTS)), np.int64))
+    return Scored(
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.row for part in parts]),
+        np.concatenate([part.clock for part in parts]),
+        final=np.concatenate([part.final for part in parts]),
+        odd=np.concatenate([part.odd for part in parts]),
+        host=[host for part in parts for host in part.host or ()],
+        since=np.concatenate([part.since for part in parts if part.since is not None]),
+        evidence=np.concatenate([part.evidence for part in parts]),
+    )

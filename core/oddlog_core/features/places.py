@@ -1,0 +1,77 @@
+"""Where an address is and what time it is there: named networks, address parts, local hours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["Places", "local_time"]
+
+_QUARTER = 900_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Names of networks.
+
+    Parameters
+    ----------
+    networks : mapping of str to str
+        CIDR to name; the longest prefix wins.
+    """
+
+    networks: Mapping[str, str] = field(default_factory=dict)
+    _by_prefix: list[tuple[IPv4Network | IPv6Network, str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_prefix = [(ip_network(cidr), name) for cidr, name in self.networks.items()]
+        by_prefix.sort(key=lambda network: -network[0].prefixlen)
+        object.__setattr__(self, "_by_prefix", by_prefix)
+
+    def parts(self, address: str) -> tuple[str, str]:
+        """First and middle part of an address: 10 and 128.0 of 10.128.0.7, a /32 and the rest of its /64 of IPv6.
+
+        Within a named network both are its name. What is no address is its own first part.
+        """
+        try:
+            place = ip_address(address)
+        except ValueError:
+            return address, ""
+        for network, name in self._by_prefix:
+            if place in network:
+                return name, name
+        if isinstance(place, IPv6Address):
+            groups = place.exploded.split(":")
+            return ":".join(groups[:2]), ":".join(groups[2:4])
+        first, second, third, _ = address.split(".")
+        return first, f"{second}.{third}"
+
+
+def local_time(moments: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """Microseconds since the epoch as a clock on the wall shows them.
+
+    Parameters
+    ----------
+    moments : (n,) int64
+        Microseconds since the epoch.
+    zone : str
+        IANA name, such as ``Europe/Berlin``.
+    """
+    if zone == "UTC" or not len(moments):
+        return moments
+    # Every zone's offset changes on a quarter of an hour.
+    quarters, of = np.unique(moments // _QUARTER, return_inverse=True)
+    tz = ZoneInfo(zone)
+    offsets = [datetime.fromtimestamp(int(q) * 900, UTC).astimezone(tz).utcoffset() for q in quarters]
+    seconds = np.array([int(offset.total_seconds()) if offset else 0 for offset in offsets], np.int64)
+    return moments + seconds[of] * 1_000_000

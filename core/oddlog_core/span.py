@@ -1,0 +1,53 @@
+"""A baseline in time: how long it is, how much a day holds, and its latest part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oddlog_core.records import Categories, Records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["DAY", "HOUR", "cut", "days", "per_day", "split"]
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+
+
+def days(baseline: Sequence[Records]) -> float:
+    """Length of a baseline by its clock, at least an hour: what is shorter is not extrapolated further."""
+    first, last = min(int(batch.clock[0]) for batch in baseline), max(int(batch.clock[-1]) for batch in baseline)
+    return max(last - first, HOUR) / DAY
+
+
+def per_day(baseline: Sequence[Records]) -> float:
+    """Records a day."""
+    return sum(map(len, baseline)) / days(baseline)
+
+
+def cut(records: Records, start: int, stop: int) -> Records:
+    """Records `start` to `stop`."""
+    rows = slice(start, stop)
+    return Records(
+        records.log,
+        records.clock[rows],
+        {name: values[rows] for name, values in records.integers.items()},
+        {name: Categories(column.codes[rows], column.values) for name, column in records.categories.items()},
+    )
+
+
+def split(baseline: Sequence[Records], held_back: float) -> tuple[list[Records], list[Records]]:
+    """The baseline but for its latest part, and that part: at least one record each where there are two."""
+    n = sum(map(len, baseline))
+    boundary = min(max(round(n * (1 - held_back)), 1), n - 1)
+    before: list[Records] = []
+    after: list[Records] = []
+    for batch in baseline:
+        here = min(max(boundary, 0), len(batch))
+        if here:
+            before.append(cut(batch, 0, here))
+        if here < len(batch):
+            after.append(cut(batch, here, len(batch)))
+        boundary -= len(batch)
+    return before, after
