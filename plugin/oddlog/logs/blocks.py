@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from isal import igzip_lib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -26,7 +26,7 @@ class Damage(Exception):  # noqa: N818
 
 def blocks(
     path: Path, size: int = BLOCK_BYTES, on_bytes: Callable[[int], None] | None = None
-) -> Iterator[tuple[bytes, bool]]:
+) -> Generator[tuple[bytes, bool], None, None]:
     """Read a file.
 
     Parameters

@@ -58,6 +58,7 @@ class Decoder:
         self.count = ReadCount()
         self._header = Header()
         self._on_bad = on_bad
+        self._wrong: list[LogError] = []
 
     @property
     def has_header(self) -> bool:
@@ -124,6 +125,7 @@ class Decoder:
                 self._read_header(lines[int(row)])
                 begin = int(row) + 1
         batches += self._section(lines, ~(blank | comment), begin, len(lines))
+        self._tell()
         return batches
 
     def _read_header(self, line: bytes) -> None:
@@ -170,11 +172,13 @@ class Decoder:
         if not len(lines):
             return None
         header = self._header
+        if not header.separates():
+            wrong = ("#separator", "one ASCII character", header.separator)
+            self._report(lines, dict.fromkeys(range(len(lines)), wrong))
+            return None
         if not header.fields:
-            self._report(
-                lines,
-                {i: ("line", "a JSON object, or a row below #fields", shown(lines[i])) for i in range(len(lines))},
-            )
+            expected = "a JSON object, or a row below #fields"
+            self._report(lines, {i: ("line", expected, shown(lines[i])) for i in range(len(lines))})
             return None
         if self.log not in LOGS or header.path not in {"", self.log}:
             self._refuse(lines, "#path")
@@ -196,14 +200,18 @@ class Decoder:
     def _refuse(self, lines: Lines, field: str) -> None:
         found = self._header.path or self.log or "no log that oddlog knows"
         expected = self.log if self.log in LOGS else "conn, dce_rpc or ntlm"
-        self._report(lines, {i: (field, str(expected), found) for i in range(len(lines))})
+        self._report(lines, dict.fromkeys(range(len(lines)), (field, str(expected), found)))
 
     def _report(self, lines: Lines, wrong: Wrong) -> None:
-        for row in sorted(wrong):
-            error = LogError(self.source, int(lines.numbers[row]), *wrong[row])
+        self._wrong += [LogError(self.source, int(lines.numbers[row]), *wrong[row]) for row in wrong]
+
+    def _tell(self) -> None:
+        """Tell of bad lines in their order, in which they were not found."""
+        for error in sorted(self._wrong, key=lambda error: error.line):
             self.count.add_bad(error)
             if self._on_bad:
                 self._on_bad(error)
+        self._wrong = []
 
 
 def _first_telling(lines: Lines, source: str) -> tuple[int, str | None]:

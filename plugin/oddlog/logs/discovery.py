@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from dataclasses import dataclass
@@ -118,13 +119,14 @@ def _glance(path: Path, order: Order) -> LogFile:
     beginning = b""
     seen = 0
     try:
-        for block, final in blocks(path, _GLANCE):
-            beginning = beginning or block
-            seen += len(block)
-            for batch in decoder.feed(block, final=final):
-                return LogFile(path, batch.log, int(batch.moments(order)[0]), path.stat().st_size)
-            if seen > _PATIENCE:
-                break
+        with contextlib.closing(blocks(path, _GLANCE)) as pieces:
+            for block, final in pieces:
+                beginning = beginning or block
+                seen += len(block)
+                for batch in decoder.feed(block, final=final):
+                    return LogFile(path, batch.log, int(batch.moments(order)[0]), path.stat().st_size)
+                if seen > _PATIENCE:
+                    break
     except Damage as damage:
         if not beginning:
             raise LogError(str(path), 1, "file", "a whole .gz", str(damage)) from damage

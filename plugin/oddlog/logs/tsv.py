@@ -60,6 +60,10 @@ class Header:
     types: tuple[str, ...] = ()
     joined: bool = False
 
+    def separates(self) -> bool:
+        """Whether cells can be told apart: Zeek allows any separator, but none is known to be longer than this."""
+        return len(self.separator) == 1 and self.separator.isascii() and self.separator not in "\n\r\0"
+
     def read(self, line: bytes) -> Header:
         """Take in one more of the header's lines; other comments change nothing."""
         if line.startswith(b"#separator"):

@@ -77,11 +77,10 @@ class ArrowLogToDataFrame(LogToDataFrame):  # type: ignore[misc]  # zat is untyp
             header.write("#fields\t" + "\t".join(self._header.fields) + "\n")
             header.write("#types\t" + "\t".join(self._header.types) + "\n")
             header.flush()
-            # zat appends to `usecols`.
-            frame: pd.DataFrame = super().create_dataframe(
-                header.name, ts_index, aggressive_category, usecols and [*usecols]
-            )
-            return frame
+            # zat appends to `usecols`, and sets its index in a way that pandas 4 will not have.
+            chosen = usecols and [*usecols]
+            frame: pd.DataFrame = super().create_dataframe(header.name, False, aggressive_category, chosen)
+        return frame.set_index("ts") if ts_index and "ts" in frame and not frame.empty else frame
 
     def _bytes(self, log: str | os.PathLike[str] | bytes | bytearray | memoryview) -> bytes:
         if isinstance(log, (bytes, bytearray, memoryview)):
