@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from oddlog import simulate as simulator
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from oddlog.simulate.writer import Format
 
 __all__ = ["simulate"]
 
@@ -41,7 +46,7 @@ __all__ = ["simulate"]
 )
 @click.option("--gzip", is_flag=True, help="Write .log.gz.")
 def simulate(
-    out: Path, hosts: int, days: int, seed: int, start: datetime, attacks: bool, how: simulator.Format, gzip: bool
+    out: Path, hosts: int, days: int, seed: int, start: datetime, attacks: bool, how: Format, gzip: bool
 ) -> None:
     """Make the Zeek logs of an office that does not exist, in the new folder OUT.
 
@@ -51,7 +56,7 @@ def simulate(
     \b
     Example:
         oddlog simulate office --hosts 200 --days 4 --attacks
-    """
+    """  # noqa: D301 - click wants the character, not the two signs
     columns = (TextColumn("simulating {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"{days} days of {hosts} hosts", total=days)

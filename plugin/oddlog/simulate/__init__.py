@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
-from pathlib import Path
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
 from oddlog.errors import UsageError
 from oddlog.simulate.administrators import administrators
@@ -16,6 +15,10 @@ from oddlog.simulate.people import people_and_workstations
 from oddlog.simulate.servers import servers
 from oddlog.simulate.site import Site
 from oddlog.simulate.writer import Format, LogWriter, write_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["ATTACKS", "FEWEST_HOSTS", "START", "Simulated", "simulate"]
 
@@ -102,7 +105,7 @@ def simulate(
         labels.write(b"log\tuid\tts\tlabel\tattack\n")
         for index in range(days):
             today = start + timedelta(days=index)
-            midnight = int(datetime.combine(today, time(), timezone.utc).timestamp())
+            midnight = int(datetime.combine(today, time(), UTC).timestamp())
             day = Day(site, index, today.weekday())
             people_and_workstations(day)
             servers(day)

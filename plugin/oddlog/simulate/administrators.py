@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from oddlog.simulate import kinds as k
 from oddlog.simulate import scripts as s
-from oddlog.simulate.day import Day
-from oddlog.simulate.packets import Floats, Ints
 from oddlog.simulate.rhythm import by_people
 from oddlog.simulate.servers import account, probe
 from oddlog.simulate.sessions import Logon, Script, rpc, smb
+
+if TYPE_CHECKING:
+    from oddlog.simulate.day import Day
+    from oddlog.simulate.packets import Floats, Ints
 
 __all__ = ["administrators"]
 
@@ -52,8 +56,8 @@ def _targets(day: Day, where: str, n: int) -> Ints:
     servers = site.windows_servers[rng.integers(0, len(site.windows_servers), n)]
     if where == "server":
         return servers
-    running = np.flatnonzero(day.present)
-    return np.where(rng.random(n) < 0.55, servers, day.workstation(running[rng.integers(0, len(running), n)]))
+    running = np.flatnonzero(day.up)
+    return np.where(rng.random(n) < 0.55, servers, day.workstation(rng.choice(running, n)))
 
 
 def _as_admin(day: Day, person: Ints, chosen: float) -> Logon:
@@ -64,7 +68,7 @@ def _as_admin(day: Day, person: Ints, chosen: float) -> Logon:
 
 
 def _at_work(day: Day) -> None:
-    site, rng = day.site, day.rng
+    rng = day.rng
     for script, a_day, where in _TOOLS:
         ts, person = _rate(day, a_day)
         if not len(ts):
@@ -97,10 +101,10 @@ def _at_work(day: Day) -> None:
     ts = np.repeat(ts, 6) + np.tile(np.arange(6) * 0.7, len(ts))
     person = np.repeat(person, 6)
     port = np.repeat(rng.choice([22, 80, 135, 443, 445, 1433, 3389, 5985, 8080], len(ts) // 6), 6)
-    probe(day, ts, day.workstation(person), _targets(day, "any", len(ts)), port)
+    probe(day, ts, (day.workstation(person), _targets(day, "any", len(ts))), port)
     # At times an administrator helps at somebody's desk, and logs on from there.
     ts, person = _rate(day, 1.2)
-    desk = day.workstation(np.flatnonzero(day.present)[rng.integers(0, int(day.present.sum()), len(ts))])
+    desk = day.workstation(rng.choice(np.flatnonzero(day.up), len(ts)))
     smb(day, ts, desk, _targets(day, "file", len(ts)), s.SHARES, logon=_as_admin(day, person, 0.8))
 
 
@@ -159,6 +163,10 @@ def _deployment(day: Day) -> None:
         smb(day, ts[part] + 60 + rng.exponential(30), me[part], some[part], script)
     rpc(day, ts[part] + 100, me[part], some[part], s.SERVICE_STATUS_BY_PORT)
     rpc(day, ts[part] + 110, me[part], some[part], s.KEEP_ALIVE, port=135)
+    logon = account(day, "svc_deploy", int(part.sum()), 0.01, 0.5)
+    rpc(day, ts[part] + 120, me[part], some[part], s.ACTIVATE, port=135, logon=logon)
+    for script in (s.WMI_WRITE, s.DCOM):
+        rpc(day, ts[part] + 120.1, me[part], some[part], script, mapped=0, logon=logon)
     day.flows(k.WINRM, ts + 130, deploy, some)
     servers = site.windows_servers
     day.flows(

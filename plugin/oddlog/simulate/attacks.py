@@ -6,17 +6,21 @@ same functions: no port, operation, size or history is an attack's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from oddlog.simulate import kinds as k
 from oddlog.simulate import scripts as s
-from oddlog.simulate.day import Day
-from oddlog.simulate.packets import Ints
 from oddlog.simulate.rhythm import popular
 from oddlog.simulate.servers import SCANNED_PORTS, probe
 from oddlog.simulate.sessions import Logon, rpc, smb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oddlog.simulate.day import Day
+    from oddlog.simulate.packets import Ints
 
 __all__ = ["ATTACKS", "attack"]
 
@@ -72,7 +76,7 @@ def _port_scan(day: Day, node: int, start: float, strength: int, code: int) -> N
         resp, ports = np.repeat(hosts, len(ports_each)), np.tile(ports_each, len(hosts))
         pause = 0.05 if strength == 0 else 0.8
     ts = start + np.cumsum(rng.exponential(pause, len(ports)))
-    probe(day, ts, np.full(len(ts), node), resp, ports, code)
+    probe(day, ts, (node, resp), ports, code)
 
 
 def _beacon(day: Day, node: int, start: float, strength: int, code: int) -> None:
@@ -111,12 +115,12 @@ def _password_spray(day: Day, node: int, start: float, strength: int, code: int)
     users = rng.permutation(site.people.user)[:n]
     ts = start + np.cumsum(rng.exponential((2.0, 30.0, 8.0)[strength], n))
     target = (site.role["dc"], site.role["file"], site.windows_servers)[strength]
-    logon = Logon(users, np.ones(n, bool), rng.random(n) < 0.97, 0.15)
+    logon = Logon(users, np.ones(n, bool), rng.random(n) < 0.97, 0.3)
     smb(day, ts, np.full(n, node), target[rng.integers(0, len(target), n)], logon=logon, attack=code)
 
 
 def _pass_the_hash(day: Day, node: int, start: float, strength: int, code: int) -> None:
-    """A privileged account logs on by NTLM from a machine that is not its own, and looks at the shares."""
+    """Log on by NTLM with a privileged account, from a machine that is not its own, and look at the shares."""
     site, rng = day.site, day.rng
     target = _others(day, node, start, (4, 6, 9)[strength])
     n = len(target)
@@ -128,10 +132,10 @@ def _pass_the_hash(day: Day, node: int, start: float, strength: int, code: int) 
         user = int(site.admin_account[rng.choice(owners)])
     ts = start + np.cumsum(rng.exponential(70, n))
     for script, after in (((), 0.0), (s.SHARES, 3.0)):
-        logon = Logon(np.full(n, user), np.ones(n, bool), rng.random(n) < 0.05, 0.1)
+        logon = Logon(np.full(n, user), np.ones(n, bool), rng.random(n) < 0.05, 0.3)
         smb(day, ts + after, np.full(n, node), target, script, logon=logon, attack=code)
     size = rng.lognormal(np.log(400_000), 0.9, n)
-    logon = Logon(np.full(n, user), np.ones(n, bool), np.zeros(n, bool), 0.1)
+    logon = Logon(np.full(n, user), np.ones(n, bool), np.zeros(n, bool), 0.3)
     smb(day, ts + 8, np.full(n, node), target, logon=logon, kind=k.SMB_FILES, received=size, attack=code)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from oddlog.simulate import packets
-from oddlog.simulate.kinds import Ending, Kind, Spread
-from oddlog.simulate.packets import Floats, Ints
 from oddlog.simulate.site import Site, leases
+
+if TYPE_CHECKING:
+    from oddlog.simulate.kinds import Ending, Kind, Spread
+    from oddlog.simulate.packets import Floats, Ints
 
 __all__ = ["BENIGN", "DAY", "Columns", "Day"]
 
@@ -46,12 +48,14 @@ class Day:
         self.up = people.always_on | self.present
         self.up_from = np.where(people.always_on, 0.0, self.arrive - rng.uniform(30, 240, n))
         self.up_to = np.where(people.always_on, DAY, self.leave + rng.uniform(20, 600, n))
+        self.up_to = np.where(self.up, self.up_to, self.up_from)
         self._leases = leases(site, index)
         self._moves = rng.uniform(9.5 * 3600, 16 * 3600, n)
         self.conn: list[Columns] = []
         self.ntlm: list[Columns] = []
         self.dce_rpc: list[Columns] = []
         self.rows = 0
+        self.timers = 0
 
     def workstation(self, person: Ints) -> Ints:
         """Give the nodes of people's machines."""
@@ -123,11 +127,12 @@ class Day:
         exchanges = np.broadcast_to(np.asarray(kind.turns if turns is None else turns, np.int64), n)
         linux = site.linux[orig]
         if kind.proto == "tcp":
-            shape = packets.tcp(end, out, back, exchanges, linux & site.linux[resp], rng)
+            shape = packets.tcp(end, (out, back), exchanges, linux & site.linux[resp], rng)
         else:
-            shape = packets.udp(end, out, back, exchanges, rng)
+            header = np.where((orig >= site.six) & (orig < site.six + site.n_people), 48, 28)
+            shape = packets.udp(end, (out, back), exchanges, header, rng)
         lossy, silent, waited = shape.pop("lossy"), shape.pop("silent"), shape.pop("waited")
-        state, history = end.names(strings, lossy)
+        state, history = end.names(strings, lossy, shape["missed_bytes"] > 0)
         rtt = np.maximum(site.rtt[orig], site.rtt[resp]) * np.exp(0.25 * rng.standard_normal(n))
         duration = self.spread(n, kind.seconds) if seconds is None else np.broadcast_to(np.asarray(seconds, float), n)
         moved = (shape["orig_bytes"] + shape["resp_bytes"]) / 6e7
@@ -156,9 +161,7 @@ class Day:
                 "resp_bytes": np.where(silent, -1, shape["resp_bytes"]),
                 "conn_state": state,
                 "history": history,
-                "missed_bytes": np.zeros(n, np.int64),
                 "attack": np.full(n, attack),
-                "keep": np.zeros(n, bool),
             }
         )
         self.rows += n

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from oddlog.simulate.day import DAY, Columns, Day
-from oddlog.simulate.packets import Ints
-from oddlog.simulate.writer import Coded, Column
+from oddlog.simulate.writer import FIELDS, Coded, Column
 
 __all__ = ["Log", "finish"]
 
 _BASE62 = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", np.uint8)
-_CODED = ("proto", "service", "conn_state", "history", "username", "hostname", "domainname", "named_pipe", "endpoint")
-_CODED += ("operation", "server_nb_computer_name", "server_dns_computer_name", "server_tree_name")
+_CODED = frozenset(
+    {name for fields in FIELDS.values() for name, kind in fields if kind in ("string", "enum")} - {"uid"}
+)
 _PROTOCOL = {"tcp": 6, "udp": 17, "icmp": 1}
 
 
@@ -73,8 +73,10 @@ def finish(day: Day, midnight: int, carried: Columns | None) -> tuple[dict[str, 
     parent = np.zeros(n, bool)
     for child in children.values():
         parent[child["row"]] = True
-    # Records under one uid stay within one day.
-    start = np.clip(conn["ts"], 0.0, np.where(parent, DAY - 60, DAY - 1e-3))
+    # Records under one uid stay within one day; what would fall outside is folded back.
+    latest = np.where(parent, DAY - 60, DAY - 1e-3)
+    start = np.abs(conn["ts"])
+    start = np.where(start > latest, latest - (start - latest) % 600, start)
     shift = start - conn["ts"]
     for child in children.values():
         child["ts"] = child["ts"] + shift[child["row"]]

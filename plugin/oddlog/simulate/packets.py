@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from oddlog.simulate.kinds import Ending
-from oddlog.simulate.site import Strings
+if TYPE_CHECKING:
+    from oddlog.simulate.kinds import Ending
+    from oddlog.simulate.site import Strings
 
 __all__ = ["Endings", "Shape", "tcp", "udp"]
 
@@ -29,9 +30,9 @@ def _table(endings: tuple[Ending, ...]) -> tuple[Floats, tuple[str, ...], tuple[
     return np.cumsum(weights / weights.sum()), tuple(e[0] for e in endings), tuple(e[1] for e in endings), counts
 
 
-def _retransmitted(history: str) -> str:
-    cut = next((i for i, letter in enumerate(history) if letter in "FfRr"), len(history))
-    return history[:cut] + ("t" if "d" in history else "T") + history[cut:]
+def _with(letter: str, history: str) -> str:
+    cut = next((i for i, ending in enumerate(history) if ending in "FfRr"), len(history))
+    return history[:cut] + letter + history[cut:]
 
 
 class Endings:
@@ -47,24 +48,25 @@ class Endings:
         found: Bools = self._has[:, "SAFRDdhfr".index(letter)]
         return found
 
-    def names(self, strings: Strings, lossy: Bools) -> tuple[Ints, Ints]:
-        """Give conn_state and history as codes; a lossy connection's history tells of the retransmission."""
+    def names(self, strings: Strings, lossy: Bools, gap: Bools) -> tuple[Ints, Ints]:
+        """Give conn_state and history as codes; the history tells of a retransmission, and of what Zeek missed."""
         state = strings.codes(list(self._states))[self._chosen]
         clean = strings.codes(list(self._histories))[self._chosen]
-        again = strings.codes([_retransmitted(history) for history in self._histories])[self._chosen]
-        return state, np.where(lossy, again, clean)
+        again = strings.codes([_with("t" if "d" in h else "T", h) for h in self._histories])[self._chosen]
+        holed = strings.codes([_with("g" if "d" in h else "G", h) for h in self._histories])[self._chosen]
+        return state, np.where(gap, holed, np.where(lossy, again, clean))
 
 
 def tcp(
-    end: Endings, sent: Floats, received: Floats, turns: Ints, timestamps: Bools, rng: np.random.Generator
+    end: Endings, payload: tuple[Floats, Floats], turns: Ints, timestamps: Bools, rng: np.random.Generator
 ) -> Shape:
     """Count the packets of TCP connections.
 
     Parameters
     ----------
     end : Endings
-    sent, received : (n,) float64
-        Payload bytes; nothing where the history has no data from that side.
+    payload : pair of (n,) float64
+        Bytes sent and received; nothing where the history has no data from that side.
     turns : (n,) int64
         Requests with an answer.
     timestamps : (n,) bool
@@ -74,8 +76,10 @@ def tcp(
     Returns
     -------
     Shape
-        orig and resp bytes, pkts, ip_bytes, and `lossy`, `silent` (a lone SYN), `waited` (seconds of repeated SYNs).
+        orig and resp bytes, pkts, ip_bytes, missed_bytes, and `lossy`, `silent` (a lone SYN), `waited` (seconds of
+        repeated SYNs).
     """
+    sent, received = payload
     n = len(sent)
     out = np.where(end.has("D"), np.maximum(sent, 1), 0).astype(np.int64)
     back = np.where(end.has("d"), np.maximum(received, 1), 0).astype(np.int64)
@@ -95,6 +99,7 @@ def tcp(
     pkts_out, pkts_back = pkts_out + lossy_out, pkts_back + lossy_back
     ip_out = out + header * pkts_out + options * end.has("S") + np.minimum(out, SEGMENT) * lossy_out
     ip_back = back + header * pkts_back + options * end.has("h") + np.minimum(back, SEGMENT) * lossy_back
+    holes = rng.geometric(0.3, n) * ((segments_back > 30) & (rng.random(n) < 0.004))
     unanswered = end.has("S") & ~end.has("h") & ~end.has("r")
     tries = rng.choice([1, 3, 5], n, p=[0.5, 0.4, 0.1])
     waited = np.where(tries == 3, 3.0, 15.0) * np.exp(0.003 * rng.standard_normal(n))
@@ -105,14 +110,16 @@ def tcp(
         "orig_ip_bytes": np.where(unanswered, tries * (header + options), ip_out),
         "resp_pkts": np.where(unanswered, 0, pkts_back),
         "resp_ip_bytes": np.where(unanswered, 0, ip_back),
+        "missed_bytes": SEGMENT * holes,
         "lossy": lossy,
         "silent": unanswered & (tries == 1),
         "waited": np.where(unanswered, waited, np.nan),
     }
 
 
-def udp(end: Endings, sent: Floats, received: Floats, turns: Ints, rng: np.random.Generator) -> Shape:
+def udp(end: Endings, payload: tuple[Floats, Floats], turns: Ints, header: Ints, rng: np.random.Generator) -> Shape:
     """Count the packets of UDP and ICMP flows; as `tcp`, sizes being of all packets when every turn is taken."""
+    sent, received = payload
     answered = end.has("d")
     least = np.maximum(turns, -(-sent.astype(np.int64) // SEGMENT))
     # What nobody answers is sent once or several times over, in pieces of one size.
@@ -124,9 +131,10 @@ def udp(end: Endings, sent: Floats, received: Floats, turns: Ints, rng: np.rando
         "orig_bytes": out,
         "resp_bytes": back,
         "orig_pkts": pkts_out,
-        "orig_ip_bytes": out + 28 * pkts_out,
+        "orig_ip_bytes": out + header * pkts_out,
         "resp_pkts": pkts_back,
-        "resp_ip_bytes": back + 28 * pkts_back,
+        "resp_ip_bytes": back + header * pkts_back,
+        "missed_bytes": np.zeros(len(out), np.int64),
         "lossy": np.zeros(len(out), bool),
         "silent": (pkts_out == 1) & ~answered,
         "waited": np.full(len(out), np.nan),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from oddlog.simulate import kinds as k
 from oddlog.simulate import scripts as s
-from oddlog.simulate.day import Day
-from oddlog.simulate.packets import Floats, Ints
 from oddlog.simulate.rhythm import by_machines, by_people, by_timer, popular
 from oddlog.simulate.sessions import Logon, rpc, smb
+
+if TYPE_CHECKING:
+    from oddlog.simulate.day import Day
+    from oddlog.simulate.packets import Floats, Ints
 
 __all__ = ["people_and_workstations"]
 
@@ -50,11 +54,11 @@ def by_users(day: Day, person: Ints, chosen: float, failing: float) -> Logon:
 
 def _web(day: Day) -> None:
     site, rng = day.site, day.rng
-    ts, person = by_people(day, 230, burst=9, gap=0.6)
+    ts, person = by_people(day, 200, burst=9, gap=0.6)
     direct = rng.random(len(ts)) < site.people.direct_web[person]
     place = popular(day, len(ts))
     node = day.workstation(person)
-    _look_up(day, ts, person, 0.35)
+    _look_up(day, ts, person, 0.28)
     proxy = site.one("proxy")
     day.flows(k.PROXY, ts[~direct], node[~direct], proxy)
     fetched = np.flatnonzero(~direct & (rng.random(len(ts)) < 0.8))
@@ -88,14 +92,14 @@ def _look_up(day: Day, ts: Floats, person: Ints, share: float) -> None:
 
 def _names_and_logons(day: Day) -> None:
     """Add directory traffic: more of it as people come in, and the rest through the day."""
-    site, rng = day.site, day.rng
+    rng = day.rng
     here = np.flatnonzero(day.present)
     start = day.arrive[here] + rng.normal(0, 20, len(here))
     for kind, many, wide in ((k.DNS, 9, 90), (k.CLDAP, 3, 30), (k.KERBEROS, 7, 120), (k.LDAP, 4, 150)):
         person = np.repeat(here, many)
         ts = np.repeat(start, many) + rng.exponential(wide, len(person))
         day.flows(kind, ts, day.workstation(person), _some_dc(day, person))
-    for a_day, kind in ((55, k.DNS), (9, k.CLDAP), (6, k.LDAP), (2, k.GLOBAL_CATALOG), (3, k.NTP)):
+    for kind, a_day in ((k.DNS, 36.0), (k.CLDAP, 9.0), (k.LDAP, 6.0), (k.GLOBAL_CATALOG, 2.0), (k.NTP, 3.0)):
         ts, person = by_machines(day, a_day)
         day.flows(kind, ts, day.workstation(person), _some_dc(day, person))
     ts, person = by_people(day, 22, burst=2, gap=3)
@@ -151,22 +155,21 @@ def _files_and_printers(day: Day) -> None:
 
 def _mail_and_work(day: Day) -> None:
     site, rng = day.site, day.rng
-    people = np.flatnonzero(day.present)
+    everyone = np.arange(site.n_people)
     mail = site.one("mail")
-    pollers = people[people % 3 == 0]
-    period = np.where(pollers % 2 == 0, 300.0, 600.0)
-    ts, who = by_timer(day, period, 0.003, day.arrive[pollers], day.leave[pollers])
-    day.flows(k.IMAPS, ts, day.workstation(pollers[who]), mail)
+    stop = np.where(day.present & (everyone % 3 == 0), day.leave, day.arrive)
+    ts, person = by_timer(day, np.where(everyone % 2 == 0, 300.0, 600.0), 0.003, day.arrive, stop)
+    day.flows(k.IMAPS, ts, day.workstation(person), mail)
     ts, person = by_people(day, 5)
     day.flows(k.SUBMISSION, ts, day.workstation(person), mail)
-    ts, person = by_people(day, np.where(np.arange(site.n_people) % 3 == 1, 6.0, 0.0))
+    ts, person = by_people(day, np.where(everyone % 3 == 1, 6.0, 0.0))
     rpc(day, ts, day.workstation(person), np.full(len(ts), mail), s.MAILBOX, mapped=0.3)
-    ts, person = by_people(day, np.where(np.arange(site.n_people) % 4 == 0, 60.0, 3.0), burst=6, gap=6)
+    ts, person = by_people(day, np.where(everyone % 4 == 0, 60.0, 3.0), burst=6, gap=6)
     app = site.role["app"][person % len(site.role["app"])]
     day.flows(k.ERP, ts, day.workstation(person), app, port=3200 + person % 8)
-    ts, person = by_people(day, np.where(np.arange(site.n_people) % 5 == 2, 30.0, 0.0), burst=3, gap=10)
+    ts, person = by_people(day, np.where(everyone % 5 == 2, 30.0, 0.0), burst=3, gap=10)
     day.flows(k.DATABASE, ts, day.workstation(person), _some(day, "db", len(ts)))
-    ts, person = by_people(day, np.where(np.arange(site.n_people) % 6 == 3, 14.0, 0.0))
+    ts, person = by_people(day, np.where(everyone % 6 == 3, 14.0, 0.0))
     day.flows(k.LICENSE, ts, day.workstation(person), site.one("app"), port=27000 + person % 4)
     ts, person = by_people(day, 10, burst=5, gap=2)
     day.flows(k.STUN, ts, day.workstation(person), site.internet[5 + rng.integers(0, 12, len(ts))])
@@ -186,38 +189,38 @@ def _mail_and_work(day: Day) -> None:
         service=np.full(len(ts), -1),
     )
     # Home-grown tools of one department, each on a port of its own.
-    ts, person = by_people(day, np.where(np.arange(site.n_people) % 7 == 5, 40.0, 4.0), burst=4, gap=5)
+    ts, person = by_people(day, np.where(everyone % 7 == 5, 40.0, 4.0), burst=4, gap=5)
     day.flows(k.MIDDLEWARE, ts, day.workstation(person), _some(day, "app", len(ts)), port=8000 + (person * 37) % 180)
 
 
 def _background(day: Day) -> None:
     """Add what the machines do by themselves, much of it by timers."""
     site, rng = day.site, day.rng
-    up = np.flatnonzero(day.up)
-    start, stop = day.up_from[up], day.up_to[up]
     habits = np.random.default_rng([site.seed, 5])
     for number in range(4):
         # Every program reports to its maker's address in its own rhythm, on the machines that have it.
         has = habits.random(site.n_people) < (0.9, 0.5, 0.3, 0.15)[number]
         period = (1800.0, 900.0, 300.0, 60.0)[number] * habits.choice([1, 2, 4], site.n_people)
         places = 20 + habits.integers(0, 25, site.n_people) + 30 * number
-        mine = has[up]
-        ts, who = by_timer(day, period[up][mine], (0.02, 0.001, 0.1, 0.01)[number], start[mine], stop[mine])
-        person = up[mine][who]
-        day.flows(k.TELEMETRY, ts, day.workstation(person), site.internet[places[person]])
+        says = habits.lognormal(0, 0.35, (2, site.n_people))
+        stop = np.where(has, day.up_to, day.up_from)
+        ts, person = by_timer(day, period, (0.02, 0.001, 0.1, 0.01)[number], day.up_from, stop)
+        sent = day.spread(len(ts), (1800, 0.06)) * says[0, person]
+        received = day.spread(len(ts), (4600, 0.06)) * says[1, person]
+        day.flows(k.TELEMETRY, ts, day.workstation(person), site.internet[places[person]], sent=sent, received=received)
         _look_up(day, ts, person, 0.1)
-    ts, who = by_timer(day, np.full(len(up), 900.0), 0.01, start, stop)
-    day.flows(k.ANTIVIRUS, ts, day.workstation(up[who]), site.one("deploy"))
-    ts, who = by_timer(day, np.full(len(up), 4 * 3600.0), 0.2, start, stop)
-    day.flows(k.UPDATES, ts, day.workstation(up[who]), site.one("deploy"))
+    for kind, seconds, jitter in ((k.ANTIVIRUS, 900.0, 0.01), (k.UPDATES, 4 * 3600.0, 0.2)):
+        ts, person = by_timer(day, seconds, jitter, day.up_from, day.up_to)
+        day.flows(kind, ts, day.workstation(person), site.one("deploy"))
     ts, person = by_machines(day, 4)
     peer = day.workstation((person + rng.integers(1, site.n_people, len(person))) % site.n_people)
     day.flows(k.PEER_UPDATES, ts, day.workstation(person), peer)
     ts, person = by_machines(day, 5)
     day.flows(k.HTTP, ts, day.workstation(person), site.internet[45 + rng.integers(0, 10, len(ts))])
-    ts = np.concatenate([start + rng.exponential(3, len(up)), start + (stop - start) * rng.random(len(up))])
-    both = np.concatenate([up, up])
-    day.flows(k.DHCP, ts, day.workstation(both), site.one("dc"))
+    booted = np.flatnonzero(day.present & ~site.people.always_on)
+    ts, person = by_machines(day, 2)
+    ts = np.concatenate([day.up_from[booted] + rng.exponential(3, len(booted)), ts])
+    day.flows(k.DHCP, ts, day.workstation(np.concatenate([booted, person])), site.one("dc"))
 
 
 def _shouting(day: Day) -> None:

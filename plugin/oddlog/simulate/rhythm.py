@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from oddlog.simulate.day import DAY, Day
-from oddlog.simulate.packets import Floats, Ints
+
+if TYPE_CHECKING:
+    from oddlog.simulate.packets import Floats, Ints
 
 __all__ = ["by_machines", "by_people", "by_timer", "popular", "scattered"]
 
@@ -59,22 +63,24 @@ def by_machines(day: Day, a_day: float) -> tuple[Floats, Ints]:
 def by_timer(
     day: Day, period: npt.ArrayLike, jitter: float, start: npt.ArrayLike = 0.0, stop: npt.ArrayLike = DAY
 ) -> tuple[Floats, Ints]:
-    """Draw what timers do: (ts, index of the timer).
+    """Draw what timers do: (ts, index of the timer). They keep their beat over midnight.
 
     Parameters
     ----------
     day : Day
     period, start, stop : float or (n,) array_like
-        Seconds; each timer starts within its first period.
+        Seconds.
     jitter : float
         Standard deviation as a share of the period.
     """
     period, start, stop = (np.atleast_1d(np.asarray(v, float)) for v in np.broadcast_arrays(period, start, stop))
-    count = np.maximum((stop - start) / period, 0).astype(np.int64)
+    count = np.maximum((stop - start) / period + 1, 0).astype(np.int64)
     timer = np.repeat(np.arange(len(count)), count)
     place = np.arange(len(timer)) - np.repeat(np.cumsum(count) - count, count)
-    phase = day.rng.random(len(count))
-    ts = start[timer] + (place + phase[timer]) * period[timer]
+    day.timers += 1
+    phase = np.random.default_rng([day.site.seed, 8, day.timers]).random(len(count)) * period
+    first = start + (phase - start - day.index * DAY) % period
+    ts = first[timer] + place * period[timer]
     ts += jitter * period[timer] * day.rng.standard_normal(len(ts))
     inside = (ts >= start[timer]) & (ts < stop[timer])
     return ts[inside], timer[inside]
@@ -93,4 +99,5 @@ def popular(day: Day, n: int, exponent: float = 1.0) -> Ints:
     rank = (
         np.exp(u * np.log(size)) if exponent == 1.0 else (1 + u * (size ** (1 - exponent) - 1)) ** (1 / (1 - exponent))
     )
-    return day.site.internet[np.minimum(rank.astype(np.int64) - 1, size - 1)]
+    place: Ints = day.site.internet[np.minimum(rank.astype(np.int64) - 1, size - 1)]
+    return place

@@ -42,6 +42,7 @@ REPLICA_NEWS: Script = (("", "drsuapi", "DRSReplicaSync", 1, 2),)
 REPLICA_UPKEEP: Script = (
     ("", "drsuapi", "DRSVerifyNames", 1, 2),
     ("", "drsuapi", "DRSUpdateRefs", 1, 1),
+    ("", "drsuapi", "DRSReplicaAdd", 0, 1),
 )
 LOOK_UP: Script = (
     ("", "lsarpc", "LsarLookupNames4", 0, 1),
@@ -57,6 +58,7 @@ LOOK_UP_BY_PIPE: Script = (
     (LSASS, "lsarpc", "LsarClose", 1, 1),
 )
 GROUPS_OF_USER: Script = (
+    (LSASS, "samr", "SamrConnect2", 0, 1),
     (LSASS, "samr", "SamrConnect5", 1, 1),
     (LSASS, "samr", "SamrEnumerateDomainsInSamServer", 1, 1),
     (LSASS, "samr", "SamrLookupDomainInSamServer", 1, 1),

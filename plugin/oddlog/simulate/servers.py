@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from oddlog.simulate import kinds as k
 from oddlog.simulate import scripts as s
-from oddlog.simulate.day import DAY, Day
-from oddlog.simulate.packets import Ints
+from oddlog.simulate.day import BENIGN, DAY, Day
 from oddlog.simulate.rhythm import by_timer, popular, scattered
 from oddlog.simulate.sessions import Logon, rpc, smb
+
+if TYPE_CHECKING:
+    from oddlog.simulate.packets import Floats, Ints
 
 __all__ = ["SCANNED_PORTS", "account", "probe", "servers"]
 
@@ -18,8 +22,50 @@ SCANNED_PORTS = np.unique(
 )
 """What the vulnerability scanner tries besides the ports of known services."""
 _KNOWN_PORTS = np.array(
-    [21, 22, 23, 25, 53, 80, 88, 110, 111, 135, 139, 143, 389, 443, 445, 464, 515, 587, 593, 631, 636, 993, 1433, 1521]
-    + [2049, 3268, 3306, 3389, 5432, 5900, 5985, 5986, 6379, 7680, 8000, 8080, 8443, 8530, 9100, 9389, 10001, 27017]
+    [
+        21,
+        22,
+        23,
+        25,
+        53,
+        80,
+        88,
+        110,
+        111,
+        135,
+        139,
+        143,
+        389,
+        443,
+        445,
+        464,
+        515,
+        587,
+        593,
+        631,
+        636,
+        993,
+        1433,
+        1521,
+        2049,
+        3268,
+        3306,
+        3389,
+        5432,
+        5900,
+        5985,
+        5986,
+        6379,
+        7680,
+        8000,
+        8080,
+        8443,
+        8530,
+        9100,
+        9389,
+        10001,
+        27017,
+    ]
 )
 
 
@@ -42,16 +88,17 @@ def account(day: Day, name: str, n: int, failing: float = 0.0, chosen: float = 1
     return Logon(user, rng.random(n) < chosen, rng.random(n) < failing, hidden=0.3)
 
 
-def probe(day: Day, ts: np.ndarray, orig: Ints, resp: Ints, port: Ints, attack: int = -1) -> None:
-    """Try ports, and find them open, closed or nobody there."""
+def probe(day: Day, ts: Floats, ends: tuple[Ints | int, Ints], port: Ints, attack: int = BENIGN) -> None:
+    """Try ports, and find them open, closed or nobody there; `ends` are who tries and who is tried."""
+    resp = ends[1]
+    orig = np.broadcast_to(np.asarray(ends[0], np.int64), len(ts))
     site = day.site
-    key = np.array([0])
-    listening = np.unique(np.concatenate([ports + 65_536 * host for host, ports in enumerate(site.open_ports)] + [key]))
+    listening = np.concatenate([ports + 65_536 * host for host, ports in enumerate(site.open_ports)])
     inside = resp < site.hosts
     person = resp - site.n_fixed
-    off = inside & (person >= 0)
-    person = np.where(off, person, 0)
-    off &= ~day.up[person] | (ts < day.up_from[person]) | (ts > day.up_to[person])
+    workstation = inside & (person >= 0)
+    person = np.where(workstation, person, 0)
+    off = workstation & ((ts < day.up_from[person]) | (ts >= day.up_to[person]))
     dead = ~inside | off
     is_open = ~dead & np.isin(port + 65_536 * resp, listening)
     # Workstations' firewalls drop what servers refuse.
@@ -87,7 +134,7 @@ def _domain_controllers(day: Day) -> None:
     rpc(day, ts, np.full(len(ts), sync), dcs[:1].repeat(len(ts)), s.REPLICATE, received=rng.lognormal(10, 1.2, len(ts)))
     ts, _ = by_timer(day, 120.0, 0.05)
     day.flows(k.TELEMETRY, ts, sync, site.internet[3])
-    ts, which = by_timer(day, np.full(len(dcs), 12.0), 0.3)
+    ts, which = by_timer(day, np.full(len(dcs), 45.0), 0.3)
     day.flows(k.DNS_FORWARD, ts, dcs[which], site.internet[:2][which % 2])
     members = np.concatenate([site.role[r] for r in ("file", "print", "db", "mail", "backup", "sync", "deploy")])
     for script, period in (
@@ -101,7 +148,7 @@ def _domain_controllers(day: Day) -> None:
     for kind, period in (
         (k.KERBEROS, 300.0),
         (k.LDAP, 240.0),
-        (k.DNS, 60.0),
+        (k.DNS, 150.0),
         (k.LDAPS, 900.0),
         (k.GLOBAL_CATALOG, 900.0),
     ):
@@ -119,7 +166,7 @@ def _applications(day: Day) -> None:
     habits = np.random.default_rng([site.seed, 6])
     services = habits.integers(1024, 49152, (len(apps), 400))
     for number, app in enumerate(apps):
-        n = int(rng.poisson(busy * 20_000 * scale / len(apps)))
+        n = int(rng.poisson(busy * 62_000 * scale / len(apps)))
         ts = _daily(day, n)
         peer = apps[(number + rng.integers(0, len(apps), n)) % len(apps)]
         choice = np.minimum((400 * rng.random(n) ** 1.6).astype(np.int64), 399)
@@ -129,7 +176,7 @@ def _applications(day: Day) -> None:
         ts = _daily(day, n)
         day.flows(k.POSTGRES, ts[postgres], app, dbs[rng.integers(0, len(dbs), int(postgres.sum()))])
         day.flows(k.DATABASE, ts[~postgres], app, dbs[rng.integers(0, len(dbs), int((~postgres).sum()))])
-        ts = _daily(day, int(rng.poisson(busy * 900 * scale)))
+        ts = _daily(day, int(rng.poisson(busy * 400 * scale)))
         day.flows(k.DNS, ts, app, site.role["dc"][number % len(site.role["dc"])])
     web = site.one("web")
     n = int(rng.poisson(busy * 7_000 * scale))
@@ -138,14 +185,14 @@ def _applications(day: Day) -> None:
     )
 
 
-def _daily(day: Day, n: int) -> np.ndarray:
+def _daily(day: Day, n: int) -> Floats:
     """Draw times of a server's work: a third round the clock, the rest around midday."""
     rng = day.rng
-    return np.where(rng.random(n) < 0.35, rng.uniform(0, DAY, n), np.clip(rng.normal(46_800, 11_000, n), 0, DAY - 1))
+    return np.where(rng.random(n) < 0.35, rng.uniform(0, DAY, n), rng.normal(46_800, 11_000, n) % DAY)
 
 
 def _monitoring(day: Day) -> None:
-    site, rng = day.site, day.rng
+    site, _rng = day.site, day.rng
     monitor = site.one("monitor")
     checks = [(host, port) for host in site.servers for port in site.open_ports[host] if port != 53]
     node, port = np.array(checks).T
@@ -167,8 +214,7 @@ def _monitoring(day: Day) -> None:
     smb(
         day, ts, np.full(len(ts), monitor), windows[which], s.SERVICE_STATUS, logon=account(day, "svc_monitor", len(ts))
     )
-    n = int(rng.poisson(300))
-    day.flows(k.SMTP, scattered(day, n / 10), monitor, site.one("mail"))
+    day.flows(k.SMTP, scattered(day, 30), monitor, site.one("mail"))
 
 
 def _logging_and_time(day: Day) -> None:
@@ -182,7 +228,7 @@ def _logging_and_time(day: Day) -> None:
     ts, which = by_timer(day, np.full(len(site.role["dc"]), 1024.0), 0.005)
     day.flows(k.NTP, ts, site.role["dc"][which], site.internet[10 + which])
     linux = site.servers[site.linux[site.servers]]
-    ts, which = by_timer(day, np.full(len(linux), 90.0), 0.5)
+    ts, which = by_timer(day, np.full(len(linux), 150.0), 0.5)
     day.flows(k.DNS, ts, linux[which], site.role["dc"][which % len(site.role["dc"])])
 
 
@@ -192,14 +238,16 @@ def _scanner(day: Day) -> None:
     scanner = site.one("scanner")
     everything = np.concatenate([np.arange(site.hosts), site.dead])
     tonight = everything[(np.arange(len(everything)) + day.index) % 10 == 0]
-    ports = np.concatenate([SCANNED_PORTS[rng.random(len(SCANNED_PORTS)) < 0.6], _KNOWN_PORTS])
-    resp, port = np.repeat(tonight, len(ports)), np.tile(ports, len(tonight))
-    ts = 3600 * 1.2 + np.repeat(np.linspace(0, 3 * 3600, len(tonight)), len(ports)) + rng.uniform(0, 500, len(resp))
-    probe(day, ts, np.full(len(ts), scanner), resp, port)
+    ports = np.concatenate([SCANNED_PORTS, _KNOWN_PORTS])
+    tried = rng.random((len(tonight), len(ports))) < 0.6
+    host, which = np.nonzero(tried)
+    resp, port = tonight[host], ports[which]
+    ts = 3600 * 1.2 + np.linspace(0, 3 * 3600, len(tonight))[host] + rng.uniform(0, 500, len(resp))
+    probe(day, ts, (scanner, resp), port)
     # Every host is tried on the well-known ports every day.
     resp, port = np.repeat(everything, 8), np.tile(rng.permutation(_KNOWN_PORTS)[:8], len(everything))
     ts = 3600 * 13.0 + rng.uniform(0, 5400, len(resp))
-    probe(day, ts, np.full(len(ts), scanner), resp, port)
+    probe(day, ts, (scanner, resp), port)
     windows = tonight[tonight < site.hosts]
     windows = windows[~site.linux[windows]]
     for script, failing in (
@@ -213,8 +261,8 @@ def _scanner(day: Day) -> None:
     ts = 3600 * 4.6 + rng.uniform(0, 4000, len(windows) * 4)
     # Default passwords are tried with accounts that exist nowhere.
     guesses = site.strings.codes(["administrator", "admin", "guest", "test"])
-    failing = Logon(guesses[rng.integers(0, 4, len(ts))], np.ones(len(ts), bool), rng.random(len(ts)) < 0.97, 0.3)
-    smb(day, ts, np.full(len(ts), scanner), np.repeat(windows, 4), logon=failing)
+    tries = Logon(guesses[rng.integers(0, 4, len(ts))], np.ones(len(ts), bool), rng.random(len(ts)) < 0.97, 0.3)
+    smb(day, ts, np.full(len(ts), scanner), np.repeat(windows, 4), logon=tries)
 
 
 def _backups(day: Day) -> None:
@@ -255,7 +303,7 @@ def _mail_and_proxy(day: Day) -> None:
     ts = scattered(day, 500)
     node = popular(day, len(ts), 0.4)
     port = rng.choice(np.array([22, 23, 25, 80, 443, 445, 3389, 8080, 5900]), len(ts))
-    probe(day, ts, node, np.full(len(ts), mail), port)
+    probe(day, ts, (node, np.full(len(ts), mail)), port)
 
 
 def _service_accounts(day: Day) -> None:
@@ -271,8 +319,8 @@ def _service_accounts(day: Day) -> None:
     smb(day, ts, db[which], site.role["file"][:1].repeat(len(ts)), s.SHARES, logon=logon)
     # One job still runs with a password that was changed, every night of a week out of three.
     if day.index // 5 % 3 == 1:
-        ts = 3600 * 2 + 30.0 * np.arange(40)
-        smb(day, ts, np.full(40, site.one("app")), site.one("nas"), logon=account(day, "svc_sql", 40, 0.98))
+        tries = 3600 * 2 + 30 * np.arange(40, dtype=float)
+        smb(day, tries, np.full(40, site.one("app")), site.one("nas"), logon=account(day, "svc_sql", 40, 0.98))
     # Machines log on with their own accounts.
     people = np.flatnonzero(day.up)
     people = people[rng.random(len(people)) < 0.6]

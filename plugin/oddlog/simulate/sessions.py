@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from oddlog.simulate.day import BENIGN, Day
 from oddlog.simulate.kinds import EPMAPPER, RPC, SMB, Kind
-from oddlog.simulate.packets import Bools, Floats, Ints
+
+if TYPE_CHECKING:
+    from oddlog.simulate.packets import Bools, Floats, Ints
 
 __all__ = ["Logon", "Script", "Step", "rpc", "smb"]
 

@@ -17,11 +17,11 @@ DNS_DOMAIN = "northwind.local"
 _GIVEN = (
     "anna ben carla david elif farid greta henrik ines jonas katja liam marta nils olga peter quinn rosa stefan tara "
     "ursula viktor wanda xenia yusuf zoe alan bea chris dora emil frida georg hanna ivan julia kai lena milan nora"
-).split()
+)
 _FAMILY = (
     "adler baum conti duval ernst fuchs gruber haas ibsen jung keller lang meier nagel olsen pohl quast ritter sommer "
     "thiel unger vogel weber xander young zimmer arnold brandt cordes dietz eckert falk geiger hoppe"
-).split()
+)
 SERVICE_ACCOUNTS = ("svc_backup", "svc_scan", "svc_print", "svc_sql", "svc_deploy", "svc_monitor", "svc_inventory")
 
 _SERVERS = {  # role: (count in a small office, one more for so many hosts)
@@ -194,8 +194,9 @@ class Site:
         n = self.n_people
         arrive = 3600 * np.clip(rng.normal(8.4, 0.8, n), 5.5, 11)
         admin = np.arange(n) < len(self.admins)
+        given, family = _GIVEN.split(), _FAMILY.split()
         logins = [
-            f"{_GIVEN[i % len(_GIVEN)]}.{_FAMILY[(i * 7 + i // len(_GIVEN)) % len(_FAMILY)]}{i // 1400 or ''}"
+            f"{given[i % len(given)]}.{family[(i * 7 + i // len(given)) % len(family)]}{i // 1400 or ''}"
             for i in rng.permutation(n)
         ]
         return People(

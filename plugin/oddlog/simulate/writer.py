@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import IO, Any, Literal
+from datetime import UTC, datetime
+from gzip import GzipFile
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 __all__ = ["FIELDS", "Coded", "Format", "LogWriter", "write_labels"]
 
 Format = Literal["tsv", "json"]
 
-_IDS = (("ts", "time"), ("uid", "string"), ("id.orig_h", "addr"), ("id.orig_p", "port"))
-_IDS += (("id.resp_h", "addr"), ("id.resp_p", "port"))
+_IDS = (
+    ("ts", "time"),
+    ("uid", "string"),
+    ("id.orig_h", "addr"),
+    ("id.orig_p", "port"),
+    ("id.resp_h", "addr"),
+    ("id.resp_p", "port"),
+)
 FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     "conn": (
         *_IDS,
@@ -136,10 +144,10 @@ def _bytes(rows: pa.Array) -> bytes:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[IO[bytes]]:
+def _open(path: Path) -> Iterator[BinaryIO | GzipFile]:
     if path.suffix == ".gz":
         # No name and no time inside: the same seed gives the same bytes.
-        with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped:
+        with path.open("wb") as raw, GzipFile("", "wb", 6, raw, mtime=0) as zipped:
             yield zipped
     else:
         with path.open("wb") as raw:
@@ -191,7 +199,7 @@ class LogWriter:
 
 
 def _stamp(epoch: float) -> str:
-    return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%d-%H-%M-%S")
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d-%H-%M-%S")
 
 
 def _header(log: str, opened: float) -> bytes:
@@ -210,7 +218,7 @@ def _header(log: str, opened: float) -> bytes:
 
 
 def write_labels(
-    out: IO[bytes], log: str, uid: npt.NDArray[np.bytes_], ts: npt.NDArray[np.int64], attack: Coded
+    out: BinaryIO, log: str, uid: npt.NDArray[np.bytes_], ts: npt.NDArray[np.int64], attack: Coded
 ) -> None:
     """Append one row per record: log, uid, ts, label, attack."""
     for start in range(0, len(uid), _CHUNK):
@@ -229,6 +237,3 @@ def write_labels(
             null_replacement="-",
         )
         out.write(_bytes(pc.binary_join_element_wise(rows, "\n", "")))
-
-
-Progress = Callable[[str], None]
