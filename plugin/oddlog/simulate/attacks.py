@@ -90,8 +90,9 @@ def _beacon(day: Day, node: int, start: float, strength: int, code: int) -> None
     ts = start + np.cumsum(gaps)
     # Mostly nothing to say, now and then an order and its answer.
     busy = rng.random(len(ts)) < 0.04
-    sent = np.where(busy, rng.lognormal(np.log(9000), 1, len(ts)), day.spread(len(ts), (1500, 0.06)))
-    received = np.where(busy, rng.lognormal(np.log(30_000), 1, len(ts)), day.spread(len(ts), (4700, 0.05)))
+    says, hears = 1800 * rng.lognormal(0, 0.35), 4600 * rng.lognormal(0, 0.35)
+    sent = np.where(busy, rng.lognormal(np.log(9000), 1, len(ts)), day.spread(len(ts), (says, 0.06)))
+    received = np.where(busy, rng.lognormal(np.log(30_000), 1, len(ts)), day.spread(len(ts), (hears, 0.06)))
     day.flows(k.TELEMETRY, ts, node, place, sent=sent, received=received, attack=code)
 
 

@@ -74,6 +74,15 @@ class Day:
         median, sigma = spread
         return median * np.exp(sigma * self.rng.standard_normal(n)) if median else np.zeros(n)
 
+    def sizes(self, kind: Kind, n: int) -> tuple[Floats, Floats]:
+        """Draw the bytes n connections send and receive."""
+        out, back = self.spread(n, kind.sent), self.spread(n, kind.received)
+        if kind.tail:
+            big = self.rng.random(n) < kind.tail
+            side, typical = (out, kind.sent[0]) if kind.upload else (back, kind.received[0])
+            side[big] = np.minimum(10 * typical * (1 + self.rng.pareto(1.1, int(big.sum()))), 4e9)
+        return out, back
+
     def flows(
         self,
         kind: Kind,
@@ -117,13 +126,9 @@ class Day:
         n = len(ts)
         orig, resp = (np.broadcast_to(np.asarray(node, np.int64), n) for node in (orig, resp))
         end = packets.Endings(endings or kind.endings, n, rng)
-        out = self.spread(n, kind.sent) if sent is None else np.broadcast_to(np.asarray(sent, float), n).copy()
-        back = self.spread(n, kind.received) if received is None else np.broadcast_to(np.asarray(received, float), n)
-        back = back.copy()
-        if kind.tail and sent is None and received is None:
-            big = rng.random(n) < kind.tail
-            side, typical = (out, kind.sent[0]) if kind.upload else (back, kind.received[0])
-            side[big] = np.minimum(10 * typical * (1 + rng.pareto(1.1, int(big.sum()))), 4e9)
+        out, back = self.sizes(kind, n)
+        out = out if sent is None else np.broadcast_to(np.asarray(sent, float), n)
+        back = back if received is None else np.broadcast_to(np.asarray(received, float), n)
         exchanges = np.broadcast_to(np.asarray(kind.turns if turns is None else turns, np.int64), n)
         linux = site.linux[orig]
         if kind.proto == "tcp":

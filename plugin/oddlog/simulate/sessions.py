@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,9 @@ Script = Sequence[Step]
 _MAP: Script = (("", "epmapper", "ept_map", 1, 1),)
 _SMB_SERVICES = (("gssapi,ntlm,smb", 0.8), ("gssapi,smb,ntlm", 0.17), ("ntlm,smb,gssapi", 0.03))
 _RPC_SERVICES = (("gssapi,dce_rpc,ntlm", 0.3), ("ntlm,dce_rpc", 0.5), ("dce_rpc,ntlm", 0.2))
+
+# After a wrong password the session ends before anything is opened.
+_REFUSED = replace(SMB, sent=(1150, 0.12), received=(900, 0.12), seconds=(0.04, 0.8), turns=4)
 
 
 @dataclass(frozen=True)
@@ -175,29 +178,32 @@ def smb(
     code = day.site.strings.code
     suffix = ",dce_rpc" if script else ""
     service = np.full(n, code("gssapi,smb,krb" + suffix))
+    refused = np.zeros(n, bool)
     if logon is not None:
+        refused = logon.chosen & logon.failed
         service = np.where(logon.chosen, _choose(day, _SMB_SERVICES, suffix, n), service)
+        service = np.where(refused, _choose(day, _SMB_SERVICES, "", n), service)
     calls = _play(day, script, n, 0.007) if script else None
     number = calls.number if calls else np.zeros(n, np.int64)
-    moved = sent is not None or received is not None
-    out = day.spread(n, kind.sent) + 190 * number + (0 if sent is None else np.asarray(sent))
-    back = day.spread(n, kind.received) + 150 * number + (0 if received is None else np.asarray(received))
-    plain = not script and not moved
+    out, back = day.sizes(kind, n)
+    out += 190 * number + (0 if sent is None else np.asarray(sent))
+    back += 150 * number + (0 if received is None else np.asarray(received))
     rows = day.flows(
         kind,
         ts,
         orig,
         resp,
-        sent=None if plain else out,
-        received=None if plain else back,
-        at_least=calls.last + 0.002 if calls else 0.0,
-        turns=kind.turns + number,
+        sent=np.where(refused, day.spread(n, _REFUSED.sent), out),
+        received=np.where(refused, day.spread(n, _REFUSED.received), back),
+        seconds=np.where(refused, day.spread(n, _REFUSED.seconds), day.spread(n, kind.seconds)),
+        at_least=np.where(refused, 0.007, calls.last + 0.002 if calls else 0.007),
+        turns=np.where(refused, _REFUSED.turns, kind.turns + number),
         service=service,
         attack=attack,
     )
     alive = day.conn[-1]["resp_bytes"] > 0
     if calls:
-        _record(day, calls, rows, ts, alive, np.full(n, kind.port), attack)
+        _record(day, calls, rows, ts, alive & ~refused, np.full(n, kind.port), attack)
     if logon is not None:
         _log_on_chosen(day, logon, rows, ts, (orig, resp), alive, True, attack)
     return rows
@@ -266,7 +272,8 @@ def rpc(
         attack=attack,
     )
     alive = day.conn[-1]["resp_bytes"] > 0
-    _record(day, calls, rows, ts, alive, ports, attack)
+    refused = np.zeros(n, bool) if logon is None else logon.chosen & logon.failed
+    _record(day, calls, rows, ts, alive & ~refused, ports, attack)
     if logon is not None:
         _log_on_chosen(day, logon, rows, ts, (orig, resp), alive, False, attack)
     return rows
