@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from oddlog_core.calibration import Calibration
+from oddlog_core.calibration import Calibration  # noqa: TC001  # msgspec reads the annotations
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.hosts import HostsDetector
 from oddlog_core.detectors.kmodes import KModesDetector

@@ -8,11 +8,13 @@ share of them that score as high, itself included (Vovk, Gammerman and Shafer, A
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Calibration"]
 
@@ -94,10 +96,8 @@ class Calibration(msgspec.Struct, frozen=True):
         at = np.searchsorted(self.scores, score, side="left")
         inside = np.array([*self.exceed, self.tail_p])[at]
         beyond = np.maximum(score - self.tail_start, 0.0) / self.tail_scale
-        if self.tail_shape:
-            tail = (1 + self.tail_shape * beyond) ** (-1 / self.tail_shape)
-        else:
-            tail = np.exp(-beyond)
+        shape = self.tail_shape
+        tail = (1 + shape * beyond) ** (-1 / shape) if shape else np.exp(-beyond)
         return np.maximum(np.where(score > self.tail_start, self.tail_p * tail, inside), np.finfo(float).tiny)
 
     def rarity(self, score: NDArray[np.float64]) -> NDArray[np.float64]:

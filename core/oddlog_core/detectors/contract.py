@@ -143,6 +143,9 @@ class Detector(ABC):
     note: ClassVar[str]
     """The notice type of its findings, without the module."""
 
+    window: int | None = None
+    """Length in microseconds of the host-windows it scores; None where it scores records."""
+
     @classmethod
     @abstractmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:

@@ -60,6 +60,7 @@ class HostsDetector(Detector):
 
     def __init__(self, learned: _Learned) -> None:
         self._learned = learned
+        self.window = self._window = learned.window
         self._mean, self._scale = np.array(learned.mean), np.array(learned.scale)
         self._centroids = np.array(learned.centroids).reshape(-1, len(COUNTS))
 
@@ -94,7 +95,7 @@ class HostsDetector(Detector):
     def score_samples(self, records: Records, state: _State, threshold: float) -> Scored:
         """Provisional scores that passed the threshold, and final ones of windows that these records closed."""
         parts: list[Scored] = []
-        for number, start, stop in _stretches(records, self._learned.window):
+        for number, start, stop in _stretches(records, self._window):
             if number != state.number:
                 if state.number is not None:
                     parts.append(self._close(state, threshold))
@@ -132,26 +133,26 @@ class HostsDetector(Detector):
             final=np.zeros(len(at), np.bool_),
             odd=np.ones(len(at), np.bool_),
             host=[*rows],
-            since=np.full(len(at), state.number or 0, np.int64) * self._learned.window,
+            since=np.full(len(at), state.number or 0, np.int64) * self._window,
             evidence=counts[at],
         )
 
     def close(self, state: _State, threshold: float, now: int | None = None) -> Scored | None:
         """Close the open window; by the wall clock only after one more window's length of silence."""
-        if state.number is None or (now is not None and now < (state.number + 2) * self._learned.window):
+        if state.number is None or (now is not None and now < (state.number + 2) * self._window):
             return None
         return self._close(state, threshold)
 
     def _close(self, state: _State, threshold: float) -> Scored:
         counts, hosts = state.hosts.counts.copy(), state.hosts.hosts
         score = self._distance(counts)[0]
-        n, since = len(hosts), (state.number or 0) * self._learned.window
+        n, since = len(hosts), (state.number or 0) * self._window
         told = np.array([host in state.told for host in hosts], np.bool_)
         state.number, state.hosts, state.told = None, HostWindow(), set()
         return Scored(
             score,
             np.full(n, -1, np.int64),
-            np.full(n, since + self._learned.window, np.int64),
+            np.full(n, since + self._window, np.int64),
             final=np.ones(n, np.bool_),
             odd=(score >= threshold) & ~told,
             host=hosts,

@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 import click
+from oddlog_core.errors import OddlogCoreError
 
 from oddlog import __version__
 from oddlog.errors import OddlogError
@@ -52,3 +53,6 @@ def main() -> None:
     except OddlogError as error:
         click.echo(f"oddlog: {error}", err=True)
         sys.exit(error.exit_code)
+    except OddlogCoreError as error:
+        click.echo(f"oddlog: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,18 @@
+"""Findings to notices: what is said, in which words, and where it is written."""
+
+from oddlog.notices.finding import Finding
+from oddlog.notices.notice import MOST_BYTES, TSV_HEADER, json_line, tsv_line
+from oddlog.notices.words import message, rarity_words, reason_words
+from oddlog.notices.writer import NoticeWriter
+
+__all__ = [
+    "MOST_BYTES",
+    "TSV_HEADER",
+    "Finding",
+    "NoticeWriter",
+    "json_line",
+    "message",
+    "rarity_words",
+    "reason_words",
+    "tsv_line",
+]

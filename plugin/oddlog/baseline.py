@@ -1,0 +1,103 @@
+"""`train`: a baseline's logs to a bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from oddlog_core.bundle import DETECTORS, About, Trained, write_bundle
+from oddlog_core.calibration import Calibration
+from oddlog_core.detectors.contract import FitOptions
+from oddlog_core.errors import BaselineError
+
+from oddlog import __version__
+from oddlog.errors import OddlogError
+from oddlog.pipeline import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from oddlog.config import Config
+    from oddlog.logs import Logs
+
+__all__ = ["Learned", "train"]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a training run did.
+
+    Attributes
+    ----------
+    trained : dict of str to About
+        By detector.
+    left_out : dict of str to str
+        Logs that taught nothing, and why.
+    """
+
+    trained: dict[str, About]
+    left_out: dict[str, str]
+
+
+def train(
+    logs: Logs,
+    config: Config,
+    bundle: Path,
+    *,
+    comment: str = "",
+    on_progress: Callable[[str, float], None] = lambda _stage, _share: None,
+) -> Learned:
+    """Learn from every log that is there and write a bundle.
+
+    Parameters
+    ----------
+    logs : Logs
+    config : Config
+    bundle : Path
+        A new folder, or a bundle to replace.
+    comment : str
+        Kept in the bundle.
+    on_progress : callable
+        Told what is being done, and which share of it is, 0 to 1.
+
+    Raises
+    ------
+    OddlogError
+        If no log teaches anything.
+    """
+    trained: dict[str, Trained] = {}
+    left_out: dict[str, str] = {}
+    for kind in DETECTORS:
+        if kind.log not in logs.names:
+            left_out[kind.log] = "no such log was given"
+            continue
+        clock = Clock(config.conn.order)
+        baseline = [clock.records(batch) for batch in logs.batches(kind.log) if len(batch)]
+        options = FitOptions(
+            held_back=config.train.held_back,
+            seed=config.train.seed,
+            networks=config.networks,
+            time_zone=config.time_zone,
+            window=round(config.dce_rpc.window_minutes * 60_000_000),
+            epochs=config.train.epochs,
+            progress=lambda share, name=kind.name: on_progress(name, share),  # type: ignore[misc]
+        )
+        try:
+            if not baseline:
+                raise BaselineError(f"{kind.log}: not one record could be read")
+            fitted = kind.fit(baseline, options)
+        except BaselineError as error:
+            left_out[kind.log] = str(error).removeprefix(f"{kind.log}: ")
+            continue
+        about = About(
+            sum(map(len, baseline)), len(fitted.held_back), int(baseline[0].clock[0]), int(baseline[-1].clock[-1])
+        )
+        calibration = Calibration.fit(fitted.held_back, fitted.per_day)
+        trained[kind.name] = Trained(fitted.detector, calibration, about)
+    if not trained:
+        raise OddlogError("nothing could be learned: " + "; ".join(f"{log}: {why}" for log, why in left_out.items()))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    write_bundle(bundle, trained, oddlog=__version__, created=created, comment=comment)
+    return Learned({name: one.about for name, one in trained.items()}, left_out)

@@ -1,0 +1,58 @@
+"""`oddlog train`."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from pathlib import Path
+
+import click
+
+from oddlog.cli.options import config_option, logs_argument, progress, read_count_lines
+from oddlog.errors import OddlogError
+
+__all__ = ["train"]
+
+
+@click.command()
+@logs_argument
+@click.option("--bundle", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
+@config_option
+@click.option("--comment", default="", help="Kept in the bundle: what it is for.")
+def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment: str) -> None:
+    """Learn what is normal from LOGS and write it to a bundle.
+
+    LOGS are files, globs and folders with conn, ntlm and dce_rpc logs. The latest quarter of them is held back to set
+    thresholds by. Needs the extra `train` where there are conn logs.
+
+    \b
+    Example:
+        oddlog train office/2024-01-29 office/2024-01-30 --bundle office-bundle
+    """
+    from oddlog import baseline  # noqa: PLC0415
+    from oddlog.config import read_config  # noqa: PLC0415
+    from oddlog.logs import open_logs  # noqa: PLC0415
+
+    started = time.monotonic()
+    config = read_config(config_path)
+    with progress() as bar:
+        reading = bar.add_task("reading")
+        stages: dict[str, object] = {}
+
+        def on_progress(stage: str, share: float) -> None:
+            if stage not in stages:
+                stages[stage] = bar.add_task(f"learning {stage}", total=1.0)
+            bar.update(stages[stage], completed=share)  # type: ignore[arg-type]
+
+        found = open_logs(logs, config.conn.order, on_bytes=lambda n: bar.advance(reading, n))
+        bar.update(reading, total=found.total_bytes)
+        if "conn" in found.names and importlib.util.find_spec("torch") is None:
+            raise OddlogError("learning from conn logs needs torch: pip install 'oddlog[train]'")
+        learned = baseline.train(found, config, bundle, comment=comment, on_progress=on_progress)
+    for line in read_count_lines(found.count):
+        click.echo(line)
+    for name, about in learned.trained.items():
+        click.echo(f"{name}: learned from {about.records:,} records, {about.held_back:,} scores held back")
+    for log, why in learned.left_out.items():
+        click.echo(f"{log}: left out of the bundle: {why}")
+    click.echo(f"{bundle} written in {time.monotonic() - started:.1f} s; `oddlog inspect {bundle}` prints it")

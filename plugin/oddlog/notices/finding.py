@@ -1,0 +1,61 @@
+"""A score past its threshold, with all that a notice says of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oddlog_core.detectors.contract import Reason
+
+__all__ = ["Finding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found odd.
+
+    Attributes
+    ----------
+    log, detector, note : str
+        The log, the detector's name, and the notice type without its module.
+    clock, ts : int
+        Microseconds since the epoch: when it was found by the log's clock, and the record's or window's own time.
+    uid, orig_h, resp_h, proto, service : str or None
+    orig_p, resp_p : int or None
+        Of the record; for a host-window only `orig_h`.
+    window : int or None
+        Length of a host-window in microseconds.
+    score, rarity : float
+        Rarity in days.
+    reasons : tuple of Reason
+        The weightiest first.
+    bundle : str
+        Digest of the bundle that judged.
+    """
+
+    log: str
+    detector: str
+    note: str
+    clock: int
+    ts: int
+    uid: str | None
+    orig_h: str | None
+    orig_p: int | None
+    resp_h: str | None
+    resp_p: int | None
+    proto: str | None
+    service: str | None
+    username: str | None
+    window: int | None
+    score: float
+    rarity: float
+    reasons: tuple[Reason, ...]
+    bundle: str
+
+    @property
+    def id(self) -> str:
+        """The same for the same record or host-window and detector, whoever scores it and whenever."""
+        about = (self.detector, self.ts, self.uid, self.orig_h, self.orig_p, self.resp_h, self.resp_p, self.window)
+        return hashlib.blake2b(repr(about).encode(), digest_size=10).hexdigest()

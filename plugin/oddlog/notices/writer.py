@@ -1,0 +1,69 @@
+"""Appending notices to a file that a shipper follows."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Self
+
+from oddlog.notices.notice import LINES, TSV_HEADER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from oddlog.notices.finding import Finding
+    from oddlog.notices.notice import Format
+
+__all__ = ["NoticeWriter"]
+
+
+class NoticeWriter:
+    """Appends each notice with one `write` on an O_APPEND descriptor; a file renamed away is created anew.
+
+    Parameters
+    ----------
+    path : Path
+    format_ : {"json", "tsv"}
+    suppress_for : float
+        Seconds.
+    """
+
+    def __init__(self, path: Path, format_: Format = "json", suppress_for: float = 3600.0) -> None:
+        self._path, self._format, self._suppress_for = path, format_, suppress_for
+        self._file = -1
+        self._open()
+
+    def _open(self) -> None:
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        if self._format == "tsv" and not os.fstat(self._file).st_size:
+            os.write(self._file, TSV_HEADER)
+
+    def write(self, finding: Finding) -> None:
+        """Append one notice."""
+        line = LINES[self._format](finding, self._suppress_for)
+        if not self._is_current():
+            self.close()
+            self._open()
+        os.write(self._file, line)
+
+    def _is_current(self) -> bool:
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return False
+        mine = os.fstat(self._file)
+        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+
+    def sync(self) -> int:
+        """Make durable what was written; the file's size."""
+        os.fsync(self._file)
+        return os.fstat(self._file).st_size
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

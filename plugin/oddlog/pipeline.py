@@ -1,0 +1,213 @@
+"""The one road: batches to scores and findings, with the state that is carried along.
+
+`train`, `score` and `watch` all take it; none of them knows what a detector does, and no detector knows where batches
+come from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from oddlog_core.kernels.timeline import CLOCK_STATE, advance
+
+from oddlog.notices import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from oddlog_core.bundle import Bundle, Trained
+    from oddlog_core.detectors.contract import Scored
+    from oddlog_core.records import Records
+
+    from oddlog.config import Config
+    from oddlog.logs import Batch, Order
+
+__all__ = ["SCORES", "Clock", "Outcome", "Road", "roads"]
+
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+SCORES = pa.schema(
+    {
+        "log": _TEXT,
+        "uid": pa.string(),
+        "ts": pa.float64(),
+        "orig_h": _TEXT,
+        "resp_h": _TEXT,
+        "detector": _TEXT,
+        "score": pa.float64(),
+        "p_value": pa.float64(),
+        "rarity": pa.float64(),
+        "window_s": pa.float64(),
+    }
+)
+"""Columns of scores.parquet; `window_s` is the length of a host-window, null for a record."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """A log's clock, carried from batch to batch.
+
+    Attributes
+    ----------
+    order : {"end", "start"}
+        Whether conn logs are in the order connections ended.
+    state : (CLOCK_STATE,) int64
+    bad : int
+        Records over a day away from the clock.
+    """
+
+    order: Order
+    state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(CLOCK_STATE, np.int64))
+    bad: int = 0
+
+    def records(self, batch: Batch) -> Records:
+        """Give a batch its clock."""
+        clock, bad = advance(batch.moments(self.order), self.state)
+        self.bad += bad
+        return batch.records(clock)
+
+    @property
+    def now(self) -> int:
+        """The clock after the latest record, microseconds since the epoch."""
+        return int(self.state[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a batch, by one detector: final scores as rows of `SCORES`, and findings."""
+
+    scores: pa.RecordBatch
+    findings: list[Finding]
+
+
+class Road:
+    """What one log's records pass through, detector by detector, with all state.
+
+    Parameters
+    ----------
+    log : str
+    trained : list of Trained
+        Detectors of this log.
+    bundle : str
+        Digest of their bundle.
+    days : float
+        Rarity in days from which a score is a finding.
+    order : {"end", "start"}
+    """
+
+    def __init__(self, log: str, trained: list[Trained], bundle: str, days: float, order: Order) -> None:
+        self.log = log
+        self.clock = Clock(order)
+        self._bundle = bundle
+        self._trained = {one.detector.name: one for one in trained}
+        self._thresholds = {name: one.calibration.threshold(days) for name, one in self._trained.items()}
+        self._states = {name: one.detector.new_state() for name, one in self._trained.items()}
+
+    def take(self, batch: Batch) -> Iterator[Outcome]:
+        """Score the next batch."""
+        records = self.clock.records(batch)
+        for name, one in self._trained.items():
+            scored = one.detector.score_samples(records, self._states[name], self._thresholds[name])
+            yield self._outcome(one, scored, batch)
+
+    def close(self, now: int | None = None) -> Iterator[Outcome]:
+        """Close what is open at the end of the log, or what silence until `now` has left open."""
+        for name, one in self._trained.items():
+            scored = one.detector.close(self._states[name], self._thresholds[name], now)
+            if scored is not None:
+                yield self._outcome(one, scored, None)
+
+    def export(self) -> dict[str, Any]:
+        """State as a tree of dicts, lists, numbers, strings and arrays."""
+        states = {name: one.detector.export_state(self._states[name]) for name, one in self._trained.items()}
+        return {"clock": self.clock.state, "bad": self.clock.bad, "states": states}
+
+    def restore(self, exported: dict[str, Any]) -> None:
+        """Take over what `export` exported; detectors it does not know start afresh."""
+        self.clock.state, self.clock.bad = exported["clock"], exported["bad"]
+        for name, one in self._trained.items():
+            if name in exported["states"]:
+                self._states[name] = one.detector.restore_state(exported["states"][name])
+
+    def _outcome(self, one: Trained, scored: Scored, batch: Batch | None) -> Outcome:
+        rarity = one.calibration.rarity(scored.score)
+        findings = [self._finding(one, scored, int(i), float(rarity[i]), batch) for i in np.flatnonzero(scored.odd)]
+        final = np.flatnonzero(scored.final)
+        score = scored.score[final]
+        n = len(final)
+        if scored.host is None and batch is not None:
+            uid, orig_h, resp_h = (batch.table[name] for name in ("uid", "id.orig_h", "id.resp_h"))
+            ts = np.asarray(batch.table["ts"].cast(pa.int64())) / 1e6
+            window = pa.nulls(n, pa.float64())
+        else:
+            hosts, since = scored.host or [], scored.since if scored.since is not None else final
+            uid, resp_h = pa.nulls(n, pa.string()), pa.nulls(n, pa.string()).dictionary_encode()
+            orig_h = pa.array([hosts[int(i)] for i in final], pa.string()).dictionary_encode()
+            ts = since[final] / 1e6
+            window = pa.array(np.full(n, one.detector.window / 1e6 if one.detector.window else np.nan))
+        same = pa.array(np.zeros(n, np.int32))
+        columns = [
+            pa.DictionaryArray.from_arrays(same, pa.array([self.log])),
+            uid,
+            pa.array(ts),
+            orig_h,
+            resp_h,
+            pa.DictionaryArray.from_arrays(same, pa.array([one.detector.name])),
+            pa.array(score),
+            pa.array(one.calibration.p_value(score)),
+            pa.array(rarity[final]),
+            window,
+        ]
+        return Outcome(pa.RecordBatch.from_arrays(columns, schema=SCORES), findings)
+
+    def _finding(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Finding:
+        row = int(scored.row[i])
+        record: dict[str, Any] = {}
+        if scored.host is not None and scored.since is not None:
+            record["id.orig_h"], ts = scored.host[i] or None, int(scored.since[i])
+        elif batch is not None:
+            names = [name for name in _NAMED if name in batch.table.schema.names]
+            record = {name: batch.table[name][row].as_py() for name in names}
+            ts = int(batch.table["ts"][row].value)
+        return Finding(
+            log=self.log,
+            detector=one.detector.name,
+            note=one.detector.note,
+            clock=int(scored.clock[i]),
+            ts=ts,
+            uid=record.get("uid"),
+            orig_h=record.get("id.orig_h"),
+            orig_p=record.get("id.orig_p"),
+            resp_h=record.get("id.resp_h"),
+            resp_p=record.get("id.resp_p"),
+            proto=record.get("proto") or (None if scored.host is not None else "tcp"),
+            service=record.get("service"),
+            username=record.get("username"),
+            window=one.detector.window,
+            score=float(scored.score[i]),
+            rarity=rarity,
+            reasons=one.detector.explain(scored, i),
+            bundle=self._bundle,
+        )
+
+
+_NAMED = ("uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "username")
+
+
+def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
+    """A road for each log that the bundle knows, their thresholds sharing `notices_per_day` evenly."""
+    days = len(bundle.trained) / config.notices_per_day
+    logs = dict.fromkeys(one.detector.log for one in bundle.trained.values())
+    return {
+        log: Road(
+            log,
+            [one for one in bundle.trained.values() if one.detector.log == log],
+            bundle.digest,
+            days,
+            config.conn.order,
+        )
+        for log in logs
+    }
