@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from typing import TYPE_CHECKING
 
@@ -22,22 +23,26 @@ if TYPE_CHECKING:
 __all__ = ["FlowAutoencoder", "export", "train"]
 
 HIDDEN = (32, 16, 8)
-BATCH = 2048
-LEARNING_RATE = 3e-3
-# Past this many records seen in training the loss no longer falls; a long baseline needs fewer passes.
-ENOUGH = 8_000_000
+BATCH = 4096
+LEARNING_RATE = 5e-3
+# Past this many records seen in training the loss hardly falls; a long baseline needs fewer passes.
+ENOUGH = 6_000_000
 # The 24 rolling columns say one thing together: how busy the network is. Each alone would drown the record itself.
 ROLLING_WEIGHT = 1 / len(ROLLING)
+# An error counts by how it compares with the one in 10,000 that training itself shows for that feature. Over usual
+# squared errors instead, heavy-tailed columns (durations, packets) drown all others: recall of simulated attacks at
+# 1 % false alarms was 0.04 against 0.09 to 0.13.
+_RARE = 0.9999
+_LEAST_ERROR = 1.0
 _FURTHEST = 8.0
-_LEAST_VARIANCE = 0.01
 
 
 class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes with the extra `train`
     """Autoencoder over conn features, scaling included.
 
-    The score is a negative log-likelihood up to constants: half the squared error of each number over that number's
-    usual squared error, plus the cross-entropy of each category. Linear layers run in float32; logarithms,
-    exponentials and sums in float64, since in float32 their last bits depend on the batch size.
+    The error of a number is its squared error as a z-score, that of a category its cross-entropy; the score is the
+    sum of each over the one in 10,000 of the training part. The time of day is given, not judged. Linear layers run in
+    float32; logarithms, exponentials and sums in float64, since in float32 their last bits depend on the batch size.
 
     Parameters
     ----------
@@ -50,10 +55,10 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
         super().__init__()
         self.n_numbers = len(spec.numbers)
         self.sizes = [len(spec.names_of(column)) for column in spec.coded]
-        weight = [ROLLING_WEIGHT if name in ROLLING else 1.0 for name in spec.numbers] + [1.0] * len(self.sizes)
+        columns = [*spec.numbers, *spec.coded]
+        weight = [ROLLING_WEIGHT if name in ROLLING else float(name not in TIME_OF_DAY) for name in columns]
         self.register_buffer("mean", torch.from_numpy(mean))
         self.register_buffer("scale", torch.from_numpy(scale))
-        self.register_buffer("variance", torch.ones(self.n_numbers, dtype=torch.float64))
         self.register_buffer("weight", torch.tensor(weight, dtype=torch.float64)[:, None])
         self.register_buffer("amount", torch.tensor([name not in TIME_OF_DAY for name in spec.numbers]))
         wide, middle, narrow = HIDDEN
@@ -96,7 +101,7 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
         z_expected, logits = self.reconstruct(z.float(), codes)
         z_expected = z_expected.double()
         missing = torch.isnan(numbers)
-        squared = (z - z_expected) ** 2 / (2 * self.variance)
+        squared = (z - z_expected) ** 2
         errors = [torch.where(missing, torch.zeros_like(squared), squared)]
         raw = z_expected * self.scale + self.mean
         expected = [torch.where(self.amount, torch.expm1(raw), raw)]
@@ -135,7 +140,8 @@ def train(
     z = torch.cat([model.standardise(part).float() for part in numbers.split(65_536)])
     known = ~torch.isnan(numbers)
     codes = torch.from_numpy(features[:, len(spec.numbers) :].astype(np.int64))
-    weight = model.weight[: len(spec.numbers), 0].float()
+    weight = model.weight[:, 0].clone()
+    loss_weight = weight[: len(spec.numbers)].float()
     steps_an_epoch = -(-n // BATCH)
     steps = steps_an_epoch * max(1, min(epochs, -(-ENOUGH // n)))
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
@@ -151,7 +157,7 @@ def train(
         z_expected, logits = model.reconstruct(z_rows, code_rows)
         # Huber's loss, not the square: a few huge transfers must not own the scale of everything.
         apart = nn.functional.smooth_l1_loss(z_expected, z_rows, reduction="none") * known[rows]
-        loss = (apart * weight).sum(dim=1).mean()
+        loss = (apart * loss_weight).sum(dim=1).mean()
         for column, logit in enumerate(logits):
             loss = loss + nn.functional.cross_entropy(logit, code_rows[:, column])
         optimizer.zero_grad(set_to_none=True)
@@ -159,12 +165,9 @@ def train(
         optimizer.step()
         schedule.step()
     with torch.no_grad():
-        squared = torch.zeros(len(spec.numbers), dtype=torch.float64)
-        for start in range(0, n, 65_536):
-            part = slice(start, start + 65_536)
-            z_expected, _ = model.reconstruct(z[part], codes[part])
-            squared += (((z[part] - z_expected) * known[part]) ** 2).double().sum(dim=0)
-        model.variance.copy_((squared / known.sum(dim=0).clamp(min=1)).clamp(min=_LEAST_VARIANCE))
+        weighted = torch.cat([model(torch.from_numpy(part))[1] for part in np.array_split(features, -(-n // 65_536))])
+        rare = torch.from_numpy(np.quantile(weighted.numpy(), _RARE, axis=0)) / weight.clamp(min=1e-12)
+        model.weight /= rare.clamp(min=_LEAST_ERROR)[:, None]
     progress(1.0)
     model.eval()
     return model
@@ -189,8 +192,9 @@ def export(model: FlowAutoencoder, n_features: int) -> bytes:
     """The model as one ONNX file: ``features`` in, float64; ``score``, ``error`` and ``expected`` out."""
     example = torch.zeros(2, n_features, dtype=torch.float64)
     with warnings.catch_warnings():
-        # The exporter warns of its own deprecated calls.
+        # The exporter warns of its own deprecated calls, and logs that torchvision is not there.
         warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
             model,
             (example,),
