@@ -84,9 +84,10 @@ def train(
             epochs=config.train.epochs,
             progress=lambda share, name=kind.name: on_progress(name, share),  # type: ignore[misc]
         )
+        if not baseline:
+            left_out[kind.log] = "not one record could be read"
+            continue
         try:
-            if not baseline:
-                raise BaselineError(f"{kind.log}: not one record could be read")
             fitted = kind.fit(baseline, options)
         except BaselineError as error:
             left_out[kind.log] = str(error).removeprefix(f"{kind.log}: ")

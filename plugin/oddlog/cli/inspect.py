@@ -16,17 +16,17 @@ __all__ = ["inspect"]
 @click.argument("bundle", type=click.Path(path_type=Path))
 @config_option
 def inspect(bundle: Path, config_path: Path | None) -> None:
-    """Print what BUNDLE has learned, from which data, and the thresholds that follow.
+    r"""Print what BUNDLE has learned, from which data, and the thresholds that follow.
 
     \b
     Example:
         oddlog inspect office-bundle
     """
-    from oddlog_core.bundle import read_bundle  # noqa: PLC0415
+    from oddlog_core.bundle import read_bundle
 
-    from oddlog.cli.options import bundle_folder  # noqa: PLC0415
-    from oddlog.config import read_config  # noqa: PLC0415
-    from oddlog.notices import rarity_words  # noqa: PLC0415
+    from oddlog.cli.options import bundle_folder
+    from oddlog.config import read_config
+    from oddlog.notices import rarity_words
 
     config = read_config(config_path)
     learned = read_bundle(bundle_folder(str(bundle)))

@@ -96,9 +96,9 @@ def read_count_lines(count: ReadCount) -> Iterable[str]:
 
 def finding_table(findings: Iterable[Finding]) -> None:
     """Print findings as a table, the oddest first."""
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
-    from oddlog.notices import message  # noqa: PLC0415
+    from oddlog.notices import message
 
     table = Table(title="The oddest", title_justify="left", show_lines=True)
     table.add_column("type", no_wrap=True)
@@ -113,6 +113,6 @@ def finding_table(findings: Iterable[Finding]) -> None:
 
 
 def _clock_words(moment: int) -> str:
-    from datetime import UTC, datetime  # noqa: PLC0415
+    from datetime import UTC, datetime
 
     return datetime.fromtimestamp(moment / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -30,7 +30,7 @@ __all__ = ["score"]
 @config_option
 @click.option("--table", is_flag=True, help="Print the ten oddest with their reasons.")
 def score(logs: tuple[str, ...], bundle: Path, out: Path, config_path: Path | None, table: bool) -> None:
-    """Score archived LOGS: files, globs and folders, plain or gzipped.
+    r"""Score archived LOGS: files, globs and folders, plain or gzipped.
 
     DIR/notice.log gets the notices in Zeek's format, DIR/scores.parquet a row for every record. What an earlier run
     left there is replaced.
@@ -39,11 +39,11 @@ def score(logs: tuple[str, ...], bundle: Path, out: Path, config_path: Path | No
     Example:
         oddlog score office/2024-02-01 --bundle office-bundle --out found
     """
-    from oddlog_core.bundle import read_bundle  # noqa: PLC0415
+    from oddlog_core.bundle import read_bundle
 
-    from oddlog import archive  # noqa: PLC0415
-    from oddlog.config import read_config  # noqa: PLC0415
-    from oddlog.logs import open_logs  # noqa: PLC0415
+    from oddlog import archive
+    from oddlog.config import read_config
+    from oddlog.logs import open_logs
 
     started = time.monotonic()
     config = read_config(config_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Self
 
 from oddlog.notices.notice import LINES, TSV_HEADER
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from oddlog.notices.finding import Finding
     from oddlog.notices.notice import Format
 
-__all__ = ["NoticeWriter"]
+__all__ = ["NoticeWriter", "notice_ids"]
+
+# In JSON the key of the nested record, in TSV a column of its own.
+_ID = re.compile(rb'(?:"oddlog":\{"id":"|\t)([0-9a-f]{20})["\t]')
 
 
 class NoticeWriter:
@@ -53,10 +57,11 @@ class NoticeWriter:
         mine = os.fstat(self._file)
         return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
 
-    def sync(self) -> int:
-        """Make durable what was written; the file's size."""
+    def sync(self) -> list[int]:
+        """Make durable what was written; device, inode and size of the file, for `notice_ids`."""
         os.fsync(self._file)
-        return os.fstat(self._file).st_size
+        status = os.fstat(self._file)
+        return [status.st_dev, status.st_ino, status.st_size]
 
     def close(self) -> None:
         """Close the file."""
@@ -67,3 +72,15 @@ class NoticeWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def notice_ids(path: Path, since: list[int]) -> set[str]:
+    """Ids of the notices that were written to a file after `NoticeWriter.sync` returned `since`."""
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if [status.st_dev, status.st_ino] == since[:2]:
+                file.seek(since[2])
+            return {found[1].decode() for line in file if (found := _ID.search(line))}
+    except FileNotFoundError:
+        return set()

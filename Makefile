@@ -1,0 +1,50 @@
+# Two commands matter: `make demo` and `make test`. Each makes the virtual environment it needs.
+
+PYTHON ?= python3.11
+PYTHON := $(if $(shell command -v $(PYTHON)),$(PYTHON),python3)
+# The demo's environment is a sensor's: no torch.
+SENSOR := .venv-sensor
+DEV := .venv
+PIP := -m pip --disable-pip-version-check -q install -c constraints.txt
+
+.PHONY: demo test lint starter bench clean
+
+demo: $(SENSOR)/.ready
+	rm -rf demo
+	$(SENSOR)/bin/oddlog simulate demo/office --hosts 200 --days 1 --seed 11 --start 2024-03-04 --attacks
+	$(SENSOR)/bin/oddlog score demo/office --bundle starter --out demo/found --table
+
+test: $(DEV)/.ready lint
+	$(DEV)/bin/pytest -n 2 --dist loadfile
+	NUMBA_DISABLE_JIT=1 $(DEV)/bin/pytest -q tests/core/kernels tests/core/features -n 2 -W "ignore:overflow encountered:RuntimeWarning"
+
+lint: $(DEV)/.ready
+	$(DEV)/bin/ruff check
+	$(DEV)/bin/ruff format --check
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+
+# What the wheel ships as `--bundle starter`: three days of a simulated office, for a first look only.
+starter: $(DEV)/.ready
+	rm -rf build/starter-office
+	$(DEV)/bin/oddlog simulate build/starter-office --hosts 200 --days 3 --seed 11 --start 2024-02-28
+	$(DEV)/bin/oddlog train build/starter-office --bundle plugin/oddlog/starter \
+	    --comment "Learned from three days of a simulated office. For a first look only: train one on your own logs."
+
+bench: $(DEV)/.ready
+	$(DEV)/bin/python benchmarks/road.py
+
+$(SENSOR)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(SENSOR)
+	$(SENSOR)/bin/python $(PIP) .
+	touch $@
+
+$(DEV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/python $(PIP) --upgrade "pip>=25.1"
+	$(DEV)/bin/python $(PIP) "$$(sed -n 's/^\(torch==.*\)/\1/p' constraints.txt)"
+	$(DEV)/bin/python $(PIP) -e ".[train]" --group dev
+	touch $@
+
+clean:
+	rm -rf $(SENSOR) $(DEV) demo build dist

@@ -1,0 +1,50 @@
+"""`oddlog watch`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from oddlog.cli.options import bundle_option, config_option, out_option
+
+__all__ = ["watch"]
+
+
+@click.command()
+@click.argument("logdir", type=click.Path(file_okay=False, path_type=Path))
+@bundle_option
+@out_option
+@click.option(
+    "--state",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="What must survive a restart.",
+)
+@config_option
+def watch(logdir: Path, bundle: Path, out: Path, state: Path, config_path: Path | None) -> None:
+    r"""Score the live logs in LOGDIR as Zeek writes them; SIGTERM or Ctrl-C ends it.
+
+    DIR/notice.log grows by a line for each notice; it is never rewritten. Logs that are there already are read from
+    their beginning; after a restart, reading goes on where it was.
+
+    \b
+    Example:
+        oddlog watch /opt/zeek/logs/current --bundle office-bundle --out /var/lib/oddlog --state /var/lib/oddlog/state
+    """
+    from oddlog_core.bundle import read_bundle
+
+    from oddlog import watch as live
+    from oddlog.config import read_config
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    watched = live.watch(logdir, read_bundle(bundle), read_config(config_path), out, state, stop)
+    notices = ", ".join(f"{note} {n:,}" for note, n in sorted(watched.notices.items())) or "none"
+    click.echo(f"{watched.records:,} records, {watched.bad_lines:,} bad lines, notices: {notices}", err=True)
