@@ -12,7 +12,7 @@ PIP := -m pip --disable-pip-version-check -q install -c constraints.txt
 demo: $(SENSOR)/.ready
 	rm -rf demo
 	$(SENSOR)/bin/oddlog simulate demo/office --hosts 200 --days 1 --seed 11 --start 2024-03-04 --attacks
-	$(SENSOR)/bin/oddlog score demo/office --bundle starter --out demo/found --table
+	$(SENSOR)/bin/oddlog score demo/office/2024-03-04 --bundle starter --out demo/found --table
 
 test: $(DEV)/.ready lint
 	$(DEV)/bin/pytest -n 2 --dist loadfile
@@ -28,7 +28,7 @@ lint: $(DEV)/.ready
 starter: $(DEV)/.ready
 	rm -rf build/starter-office
 	$(DEV)/bin/oddlog simulate build/starter-office --hosts 200 --days 3 --seed 11 --start 2024-02-28
-	$(DEV)/bin/oddlog train build/starter-office --bundle plugin/oddlog/starter \
+	$(DEV)/bin/oddlog train build/starter-office/2024-* --bundle plugin/oddlog/starter \
 	    --comment "Learned from three days of a simulated office. For a first look only: train one on your own logs."
 
 bench: $(DEV)/.ready
