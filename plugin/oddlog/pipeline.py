@@ -169,9 +169,8 @@ class Road:
         if scored.host is not None and scored.since is not None:
             record["id.orig_h"], ts = scored.host[i] or None, int(scored.since[i])
         elif batch is not None:
-            names = [name for name in _NAMED if name in batch.table.schema.names]
-            record = {name: batch.table[name][row].as_py() for name in names}
-            ts = int(batch.table["ts"][row].value)
+            record = _record(batch, row)
+            ts = record["ts"]
         return Finding(
             log=self.log,
             detector=one.detector.name,
@@ -183,7 +182,8 @@ class Road:
             orig_p=record.get("id.orig_p"),
             resp_h=record.get("id.resp_h"),
             resp_p=record.get("id.resp_p"),
-            proto=record.get("proto") or (None if scored.host is not None else "tcp"),
+            # NTLM and DCE-RPC come over TCP, and their logs do not say so.
+            proto=record.get("proto") if self.log == "conn" or scored.host is not None else "tcp",
             service=record.get("service"),
             username=record.get("username"),
             window=one.detector.window,
@@ -191,10 +191,18 @@ class Road:
             rarity=rarity,
             reasons=one.detector.explain(scored, i),
             bundle=self._bundle,
+            record={} if scored.host is not None else record,
         )
 
 
-_NAMED = ("uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "username")
+def _record(batch: Batch, row: int) -> dict[str, Any]:
+    """The fields of a record that are set, times and intervals in microseconds."""
+    fields = {}
+    for name, column in zip(batch.table.schema.names, batch.table.columns, strict=True):
+        value = column[row]
+        if value.is_valid:
+            fields[name] = value.value if pa.types.is_temporal(value.type) else value.as_py()
+    return fields
 
 
 def roads(bundle: Bundle, config: Config) -> dict[str, Road]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from oddlog_core.detectors.contract import Reason
 
 __all__ = ["Finding"]
@@ -33,6 +35,8 @@ class Finding:
         The weightiest first.
     bundle : str
         Digest of the bundle that judged.
+    record : mapping of str to Any
+        The record's fields that are set, by Zeek's names; times and intervals in microseconds. Empty for a host-window.
     """
 
     log: str
@@ -53,9 +57,14 @@ class Finding:
     rarity: float
     reasons: tuple[Reason, ...]
     bundle: str
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        """The same for the same record or host-window and detector, whoever scores it and whenever."""
-        about = (self.detector, self.ts, self.uid, self.orig_h, self.orig_p, self.resp_h, self.resp_p, self.window)
+        """The same for the same record or host-window and detector, whoever scores it and whenever.
+
+        Every field counts: ntlm and dce_rpc records share a uid and may share a time, and a long connection's records
+        differ in nothing but what it has sent so far.
+        """
+        about = (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
         return hashlib.blake2b(repr(about).encode(), digest_size=10).hexdigest()

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from oddlog.notices.words import message, rarity_words, reason_words
+from oddlog.notices.amounts import rarity_words
+from oddlog.notices.words import message, reason_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oddlog.notices.finding import Finding
 
 __all__ = ["MOST_BYTES", "TSV_HEADER", "json_line", "tsv_line"]
@@ -16,7 +19,10 @@ __all__ = ["MOST_BYTES", "TSV_HEADER", "json_line", "tsv_line"]
 MOST_BYTES = 65_536
 """Longest line: what syslog relays and SIEM inputs take in one piece."""
 
-_MOST_CHARACTERS = 1024
+# Of a text, in a usual line and in one that would else be too long: sixteen reasons of three texts, each character
+# six bytes at most (\\u0001), stay below it then.
+_MOST_CHARACTERS = (1024, 128)
+_MOST_REASONS = 16
 _TYPES = {
     "ts": "time",
     "uid": "string",
@@ -43,56 +49,80 @@ _TYPES = {
 }
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
+def _short(value: Any, most: int) -> Any:
+    return value if not isinstance(value, str) or len(value) <= most else value[: most - 1] + "…"
 
 
-def _fields(finding: Finding, suppress_for: float) -> dict[str, Any]:
-    """The notice's keys in Zeek's order; None where unset. `oddlog` holds what Zeek has no field for."""
-    return {
-        "ts": msgspec.Raw(f"{finding.clock // 1_000_000}.{finding.clock % 1_000_000:06d}".encode()),
-        "uid": finding.uid,
-        "id.orig_h": finding.orig_h if finding.resp_h else None,
-        "id.orig_p": finding.orig_p,
-        "id.resp_h": finding.resp_h,
-        "id.resp_p": finding.resp_p,
-        "proto": finding.proto,
-        "note": f"Oddlog::{finding.note}",
-        "msg": _short(message(finding)),
-        "sub": _short(f"{rarity_words(finding.rarity)}, by {finding.detector} on {finding.log}.log"),
-        "src": finding.orig_h,
-        "dst": finding.resp_h,
-        "p": finding.resp_p,
-        "n": 1,
-        "peer_descr": "oddlog",
-        "actions": ["Notice::ACTION_LOG"],
-        "suppress_for": suppress_for,
-        "oddlog": {
-            "id": finding.id,
-            "log": finding.log,
-            "ts": finding.ts / 1e6,
-            "detector": finding.detector,
-            "bundle": finding.bundle,
-            "score": finding.score,
-            "rarity": finding.rarity,
-            "reasons": [
-                {
-                    "field": reason.field,
-                    "seen": _short(reason.seen) if isinstance(reason.seen, str) else reason.seen,
-                    "expected": _short(reason.expected) if isinstance(reason.expected, str) else reason.expected,
-                    "share": round(reason.share, 4),
-                    "text": _short(reason_words(reason)),
-                }
-                for reason in finding.reasons
-            ],
+def _set(fields: dict[str, Any], most: int) -> dict[str, Any]:
+    """Fields that are set, no text longer than `most` characters."""
+    return {key: _short(value, most) for key, value in fields.items() if value is not None}
+
+
+def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
+    """The notice's keys in Zeek's order, unset ones left out. `oddlog` holds what Zeek has no field for."""
+    reasons = [
+        _set(
+            {
+                "field": reason.field,
+                "seen": reason.seen,
+                "expected": reason.expected,
+                "share": round(reason.share, 4),
+                "text": reason_words(reason, finding),
+            },
+            most,
+        )
+        for reason in finding.reasons[:_MOST_REASONS]
+    ]
+    known = finding.resp_h is not None
+    return _set(
+        {
+            "ts": _time(finding.clock),
+            "uid": finding.uid,
+            "id.orig_h": finding.orig_h if known else None,
+            "id.orig_p": finding.orig_p if known else None,
+            "id.resp_h": finding.resp_h,
+            "id.resp_p": finding.resp_p if known else None,
+            "proto": finding.proto,
+            "note": f"Oddlog::{finding.note}",
+            "msg": message(finding),
+            "sub": f"{rarity_words(finding.rarity)}, by {finding.detector} on {finding.log}.log",
+            "src": finding.orig_h,
+            "dst": finding.resp_h,
+            "p": finding.resp_p,
+            "n": 1,
+            "peer_descr": "oddlog",
+            "actions": ["Notice::ACTION_LOG"],
+            "suppress_for": float(suppress_for),
+            "oddlog": {
+                "id": finding.id,
+                "log": finding.log,
+                "ts": _time(finding.ts),
+                "detector": finding.detector,
+                "bundle": finding.bundle,
+                "score": finding.score,
+                "rarity": finding.rarity,
+                "reasons": reasons,
+            },
         },
-    }
+        most,
+    )
+
+
+def _time(moment: int) -> msgspec.Raw:
+    """Seconds with six decimals, exactly; a float would show fewer."""
+    sign, moment = ("-", -moment) if moment < 0 else ("", moment)
+    return msgspec.Raw(f"{sign}{moment // 1_000_000}.{moment % 1_000_000:06d}".encode())
+
+
+def _fitting(line: Callable[[int], bytes]) -> bytes:
+    """The line, with its texts cut shorter if it would be too long."""
+    whole = line(_MOST_CHARACTERS[0])
+    return whole if len(whole) <= MOST_BYTES else line(_MOST_CHARACTERS[1])
 
 
 def json_line(finding: Finding, suppress_for: float) -> bytes:
-    """One JSON line, with its newline."""
-    fields = {key: value for key, value in _fields(finding, suppress_for).items() if value is not None}
-    return msgspec.json.encode(fields) + b"\n"
+    """One JSON line, with its newline, of at most `MOST_BYTES`."""
+    return _fitting(lambda most: msgspec.json.encode(_fields(finding, suppress_for, most)) + b"\n")
 
 
 def _tsv_header() -> bytes:
@@ -112,24 +142,35 @@ TSV_HEADER = _tsv_header()
 
 
 def tsv_line(finding: Finding, suppress_for: float) -> bytes:
-    """One line as Zeek's ASCII writer has it, with its newline; `TSV_HEADER` names the columns."""
-    fields = _fields(finding, suppress_for)
-    own: dict[str, Any] = fields.pop("oddlog")
-    fields |= {f"oddlog.{key}": own[key] for key in ("id", "detector", "bundle", "score", "rarity")}
-    fields["ts"] = bytes(fields["ts"]).decode()
-    fields["actions"] = ",".join(fields["actions"])
-    return ("\t".join(_tsv_value(fields[name]) for name in _TYPES) + "\n").encode()
+    """One line as Zeek's ASCII writer has it, with its newline, of at most `MOST_BYTES`; see `TSV_HEADER`."""
+
+    def line(most: int) -> bytes:
+        fields = _fields(finding, suppress_for, most)
+        own: dict[str, Any] = fields.pop("oddlog")
+        fields |= {f"oddlog.{key}": own[key] for key in ("id", "detector", "bundle", "score", "rarity")}
+        return ("\t".join(_tsv_value(fields.get(name)) for name in _TYPES) + "\n").encode()
+
+    return _fitting(line)
 
 
 def _tsv_value(value: object) -> str:
-    if value is None:
-        return "-"
+    if isinstance(value, msgspec.Raw):
+        return bytes(value).decode()
     if isinstance(value, float):
         return f"{value:.6f}"
-    text = str(value)
-    if text in ("", "-"):
-        return "(empty)" if not text else "\\x2d"
-    return "".join(f"\\x{ord(c):02x}" if c < " " or c == "\x7f" else c for c in text.replace("\\", "\\\\"))
+    if isinstance(value, list):
+        return ",".join(map(_tsv_value, value))
+    text = "-" if value is None else str(value)
+    if value is not None and text in ("-", "(empty)"):
+        return f"\\x{ord(text[0]):02x}{text[1:]}"
+    return "".join(map(_escaped, text)) or "(empty)"
+
+
+def _escaped(c: str) -> str:
+    # Zeek itself leaves # and " alone, and readers built on pandas cut a row at one and join rows at the other.
+    if c == "\\":
+        return "\\\\"
+    return c if c.isprintable() and c not in '#"' else "".join(f"\\x{byte:02x}" for byte in c.encode())
 
 
 Format = Literal["json", "tsv"]

@@ -1,0 +1,59 @@
+"""Amounts as a person says them: three digits, and the unit that makes them short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["byte_words", "count_words", "duration_words", "number_words", "rarity_words", "roughly"]
+
+_SECONDS = ((86400.0, "day"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
+_BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+# What rounds up to a unit is said in it: 999.9 kB is 1 MB.
+_ALMOST = 0.9995
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
+
+
+def roughly(value: Any) -> Any:
+    """Two digits of a number above 10, for what is only an estimate; all else as it is."""
+    return float(f"{value:.1e}") if isinstance(value, float) and value > 10 else value
+
+
+def duration_words(seconds: float) -> str:
+    """Seconds in the unit that a person would choose."""
+    for size, unit in _SECONDS:
+        if seconds >= size * _ALMOST:
+            number = _three_digits(seconds / size)
+            return f"{number} {unit}" + ("s" if unit == "day" and number != "1" else "")
+    return "under 1 ms" if seconds > 0 else "0 s"
+
+
+def byte_words(count: float) -> str:
+    """Bytes in the unit that a person would choose; 1 kB is 1,000 bytes."""
+    for size, unit in _BYTES:
+        if count >= size * _ALMOST:
+            return f"{_three_digits(count / size)} {unit}"
+    return count_words(count, "byte")
+
+
+def count_words(count: float, what: str) -> str:
+    """A count of things, named in the singular."""
+    number = number_words(count)
+    return f"{number} {what}" + ("" if number == "1" else "s")
+
+
+def number_words(count: float) -> str:
+    """A count to the nearest whole."""
+    return "under 1" if 0 < count < 0.5 else f"{max(count, 0.0):,.0f}"
+
+
+def rarity_words(days: float) -> str:
+    """Rarity as 'once in D days'."""
+    if days >= 3650:
+        return "once in over 10 years"
+    if days >= 1.5:
+        return f"once in {days:,.0f} days"
+    often = 1 / days
+    return f"about {often:,.0f} times a day" if often >= 1.5 else "about once a day"
