@@ -1,0 +1,37 @@
+"""Matching dissimilarity against its definition."""
+
+from __future__ import annotations
+
+import naive
+import numpy as np
+import numpy.testing as npt
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from oddlog_core.kernels.matching import nearest_mode
+
+
+@st.composite
+def records_and_modes(draw):
+    n_fields = draw(st.integers(1, 12))
+
+    def table(rows, lowest):
+        return draw(hnp.arrays(np.int32, (draw(rows), n_fields), elements=st.integers(lowest, 3)))
+
+    return table(st.integers(0, 40), -1), table(st.integers(1, 12), 0)
+
+
+@given(records_and_modes())
+def test_nearest_mode_and_its_distance_are_those_of_the_definition(tables):
+    for found, expected in zip(nearest_mode(*tables), naive.nearest_mode(*tables), strict=True):
+        npt.assert_array_equal(found, expected)
+
+
+def test_the_lowest_mode_wins_a_tie():
+    label, distance = nearest_mode(np.array([[0, 1]], np.int32), np.array([[2, 2], [0, 2], [2, 1]], np.int32))
+    assert (label[0], distance[0]) == (1, 1)
+
+
+def test_a_value_never_seen_differs_from_every_mode():
+    modes = np.arange(27, dtype=np.int32).reshape(3, 9)
+    assert nearest_mode(np.full((1, 9), -1, np.int32), modes)[1][0] == 9
