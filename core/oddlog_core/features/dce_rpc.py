@@ -50,7 +50,9 @@ class HostWindow:
         """Codes that hold for the whole window; an unset field is a value of its own."""
         codes, known = column.codes[start:stop], self._codes[name]
         lookup = np.full(len(column.values) + 1, -1, np.int64)
-        for code in np.unique(codes):
+        present, first = np.unique(codes, return_index=True)
+        # By first appearance: the order of hosts, and so of scores, must not depend on a batch's dictionary.
+        for code in present[np.argsort(first)]:
             value = None if code == MISSING_CODE else column.values[code]
             lookup[code] = known.setdefault(value, len(known))
         return lookup[codes]
@@ -59,8 +61,8 @@ class HostWindow:
         """The open window as a tree of dicts, lists and arrays."""
         return {
             "codes": {name: [*known] for name, known in self._codes.items()},
-            "seen": self.tally.seen,
-            "counts": self.tally.counts,
+            "seen": self.tally.seen.copy(),
+            "counts": self.tally.counts.copy(),
         }
 
     @classmethod
@@ -69,7 +71,7 @@ class HostWindow:
         window = cls()
         window._codes = {name: {v: code for code, v in enumerate(values)} for name, values in exported["codes"].items()}
         window.hosts = [host or "" for host in exported["codes"]["id.orig_h"]]
-        window.tally.seen, window.tally.counts = exported["seen"], exported["counts"]
+        window.tally.seen, window.tally.counts = exported["seen"].copy(), exported["counts"].copy()
         return window
 
     @property

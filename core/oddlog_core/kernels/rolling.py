@@ -75,6 +75,8 @@ def mean_std(clock, values, windows, ring_clock, ring_values, heads, sums, squar
     new = heads[n_windows]
     for i in range(n):
         now = clock[i]
+        # The record before is always in the ring: every window holds its own latest record.
+        fell = new > heads[0] and ring_clock[(new - 1) & mask] > now
         slot = new & mask
         ring_clock[slot] = now
         for c in range(n_columns):
@@ -83,7 +85,7 @@ def mean_std(clock, values, windows, ring_clock, ring_values, heads, sums, squar
         for w in range(n_windows):
             head = heads[w]
             since = now - windows[w]
-            while ring_clock[head & mask] <= since or ring_clock[head & mask] > now:
+            while ring_clock[head & mask] <= since or (fell and head < new - 1):
                 for c in range(n_columns):
                     value = ring_values[head & mask, c]
                     sums[w, c] -= value
@@ -169,8 +171,8 @@ class RollingState:
             "clock": self.ring_clock[slots],
             "values": self.ring_values[slots],
             "heads": self.heads - oldest,
-            "sums": self.sums,
-            "squares": self.squares,
+            "sums": self.sums.copy(),
+            "squares": self.squares.copy(),
         }
 
     def restore(self, exported: dict[str, Any]) -> None:
@@ -180,4 +182,6 @@ class RollingState:
         self.ring_clock = np.empty(capacity, np.int64)
         self.ring_values = np.empty((capacity, self.n_columns), np.int64)
         self.ring_clock[:n], self.ring_values[:n] = exported["clock"], exported["values"]
-        self.heads, self.sums, self.squares = exported["heads"], exported["sums"], exported["squares"]
+        # Copies: the kernel changes them in place, and what was exported may be restored again.
+        self.heads = exported["heads"].copy()
+        self.sums, self.squares = exported["sums"].copy(), exported["squares"].copy()
