@@ -41,7 +41,7 @@ def byte_words(count: float) -> str:
 def count_words(count: float, what: str) -> str:
     """A count of things, named in the singular."""
     number = number_words(count)
-    return f"{number} {what}" + ("" if number == "1" else "s")
+    return f"{number} {what}" + ("" if number in {"1", "under 1"} else "s")
 
 
 def number_words(count: float) -> str:

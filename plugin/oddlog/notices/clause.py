@@ -35,7 +35,11 @@ class Clause:
     share: float
 
     def __str__(self) -> str:
-        return f"{self.seen} (usually {self.usual})" if self.usual else self.seen
+        if not self.usual:
+            return self.seen
+        if self.seen.endswith(")"):
+            return f"{self.seen[:-1]}; usually {self.usual})"
+        return f"{self.seen} (usually {self.usual})"
 
 
 def plain(value: object) -> str:

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 __all__ = ["clauses", "sentence"]
 
 _STATES = {
-    "S0": "got no answer",
-    "S1": "was not closed",
-    "SF": "ended normally",
-    "REJ": "was rejected",
-    "S2": "was not closed by the responder",
-    "S3": "was not closed by the originator",
-    "RSTO": "was reset by the originator",
-    "RSTR": "was reset by the responder",
-    "RSTOS0": "was reset before an answer",
-    "RSTRH": "was reset by a responder that nobody was seen to ask",
-    "SH": "was closed without an answer",
-    "SHR": "was answered without a request",
-    "OTH": "was seen only from its middle",
+    "S0": ("got no answer", "no answer"),
+    "S1": ("was not closed", "no end"),
+    "SF": ("ended normally", "a normal end"),
+    "REJ": ("was rejected", "a rejection"),
+    "S2": ("was not closed by the responder", "a close by the originator alone"),
+    "S3": ("was not closed by the originator", "a close by the responder alone"),
+    "RSTO": ("was reset by the originator", "a reset by the originator"),
+    "RSTR": ("was reset by the responder", "a reset by the responder"),
+    "RSTOS0": ("was reset before an answer", "a reset before an answer"),
+    "RSTRH": ("was reset by a responder that nobody was seen to ask", "a reset that answers no request"),
+    "SH": ("was closed without an answer", "a close without an answer"),
+    "SHR": ("was answered without a request", "an answer without a request"),
+    "OTH": ("was seen only from its middle", "traffic seen only from its middle"),
 }
 _VERBS = {"orig": "sent", "resp": "got back"}
 _SIDES = {"orig_bytes": "orig", "orig_pkts": "orig", "resp_bytes": "resp", "resp_pkts": "resp"}
@@ -91,7 +91,10 @@ def _phrase(reason: Reason, finding: Finding) -> tuple[str, str | None]:
     if name in _NAMED:
         return _NAMED[name](finding), _port(expected) if name in _PORTS else _category(expected)
     if name == "conn_state":
-        return _state(seen), _state(expected)
+        state = finding.record.get(name, _category(seen))
+        return f"{_STATES.get(state, ('ended',))[0]} ({plain(state)})", _STATES.get(
+            str(expected), ("", _category(expected))
+        )[1]
     rolling = _ROLLING.fullmatch(name)
     words: Callable[[float], str]
     if rolling:
@@ -119,11 +122,6 @@ _NAMED: dict[str, Callable[[Finding], str]] = {
     "id.resp_p": lambda finding: _went("went to", finding.resp_p),
 }
 _PORTS = ("id.orig_p", "id.resp_p")
-
-
-def _state(state: object) -> str:
-    words = _STATES.get(str(state))
-    return f"{words} ({state})" if words else f"ended in state {_category(state)}"
 
 
 def _port(expected: object) -> str:

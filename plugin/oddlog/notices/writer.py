@@ -37,9 +37,13 @@ class NoticeWriter:
         self._open()
 
     def _open(self) -> None:
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        if self._format == "tsv" and not os.fstat(self._file).st_size:
-            os.write(self._file, TSV_HEADER)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        size = os.fstat(self._file).st_size
+        if self._format == "tsv" and not size:
+            self._append(TSV_HEADER)
+        elif size and os.pread(self._file, 1, size - 1) != b"\n":
+            # A full disk or a power cut left half a line.
+            self._append(b"\n")
 
     def write(self, finding: Finding) -> None:
         """Append one notice."""
@@ -47,7 +51,12 @@ class NoticeWriter:
         if not self._is_current():
             self.close()
             self._open()
-        os.write(self._file, line)
+        self._append(line)
+
+    def _append(self, data: bytes) -> None:
+        """Write all; that is one `write` unless the system cuts it short."""
+        while data:
+            data = data[os.write(self._file, data) :]
 
     def _is_current(self) -> bool:
         try:

@@ -1,0 +1,228 @@
+"""What an analyst reads."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oddlog.notices import message, rarity_words, reason_words
+from oddlog.notices.amounts import byte_words, count_words, duration_words, roughly
+from oddlog_core.detectors.contract import Reason
+
+
+def sent(seen, expected, share=0.5, side="orig", what="bytes"):
+    return Reason(f"{side}_{what}", seen, expected, share)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0, "0 s"),
+        (1e-5, "under 1 ms"),
+        (0.0431, "43.1 ms"),
+        (0.9999, "1 s"),
+        (59.0, "59 s"),
+        (2280.0, "38 min"),
+        (86_400.0, "1 day"),
+        (172_800.0, "2 days"),
+        (1e9, "11,574 days"),
+    ],
+)
+def test_a_duration_is_told_in_the_unit_that_makes_it_short(seconds, words):
+    assert duration_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0.0, "0 bytes"),
+        (1.0, "1 byte"),
+        (0.2, "under 1 byte"),
+        (999.0, "999 bytes"),
+        (999.9, "1 kB"),
+        (40_000.0, "40 kB"),
+        (999_960.0, "1 MB"),
+        (1.2e9, "1.2 GB"),
+        (2**44, "17.6 TB"),
+        (1e18, "1,000,000 TB"),
+    ],
+)
+def test_bytes_are_told_in_the_unit_that_makes_them_short(count, words):
+    assert byte_words(count) == words
+
+
+@given(st.floats(0, 1e18))
+def test_no_amount_is_told_with_an_exponent_or_a_sign(value):
+    for words in (byte_words(value), duration_words(value), count_words(value, "packet"), byte_words(roughly(value))):
+        assert "e+" not in words
+        assert "e-" not in words
+        assert "-" not in words
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (1e-3, "about 1,000 times a day"),
+        (0.25, "about 4 times a day"),
+        (0.9, "about once a day"),
+        (1.4, "about once a day"),
+        (90.0, "once in 90 days"),
+        (3649.0, "once in 3,649 days"),
+        (1e300, "once in over 10 years"),
+    ],
+)
+def test_rarity_is_told_in_days(days, words):
+    assert rarity_words(days) == words
+
+
+def test_the_message_reads_as_the_design_promises(make_finding):
+    finding = make_finding(reasons=(sent(1.2e9, 40_000.0),))
+    assert message(finding) == (
+        "10.2.4.17 sent 1.2 GB to 203.0.113.9:443 (tcp/ssl) over 38 min; about 40 kB is usual for such a connection. "
+        "Once in 90 days."
+    )
+
+
+def test_bytes_and_packets_of_one_side_are_one_clause(make_finding):
+    reasons = (
+        sent(3397.0, 443.7, 0.4, what="pkts"),
+        sent(2258.0, 40_934_938.9, 0.3, side="resp"),
+        sent(4_954_085.0, 47_968.6, 0.2),
+    )
+    assert message(make_finding(reasons=reasons, record={"duration": 400_000})) == (
+        "10.2.4.17 sent 4.95 MB in 3,397 packets to 203.0.113.9:443 (tcp/ssl); about 48 kB in 440 packets is usual for "
+        "such a connection. Also: got back 2.26 kB (usually about 41 MB). Once in 90 days."
+    )
+
+
+def test_a_reason_that_carries_next_to_nothing_stays_out_of_the_message_but_not_the_main_one(make_finding):
+    lone = make_finding(reasons=(sent(5.0, 9.0, 0.04), Reason("duration", 2.0, 1.0, 0.03)))
+    assert "sent 5 bytes" in message(lone)
+    assert "usually about 1 s" not in message(lone)
+
+
+def test_the_length_is_not_told_twice(make_finding):
+    finding = make_finding(reasons=(sent(1.2e9, 40_000.0), Reason("duration", 2280.0, 12.0, 0.3)))
+    assert message(finding).count("38 min") == 1
+    assert "lasted 38 min (usually about 12 s)" in message(finding)
+
+
+def test_windows_that_overlap_are_told_once(make_finding):
+    reasons = (
+        Reason("mean_orig_bytes_10s", 1.2e6, 2e4, 0.4),
+        Reason("std_orig_bytes_10s", 9e6, 1e4, 0.3),
+        Reason("mean_orig_pkts_60s", 100.0, 10.0, 0.3),
+    )
+    assert message(make_finding(reasons=reasons)) == (
+        "10.2.4.17 connected to 203.0.113.9:443 (tcp/ssl) when connections over the last 10 s sent 1.2 MB each; "
+        "about 20 kB is usual for such a connection. Once in 90 days."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason("duration", 3129.9, 47.5, 1.0), "lasted 52.2 min (usually about 48 s)"),
+        (Reason("duration", None, 47.5, 1.0), "has no duration (usually about 48 s)"),
+        (sent(None, 200.0), "sent an unlogged number of bytes (usually about 200 bytes)"),
+        (sent(0.0, 1.0, side="resp", what="pkts"), "got back no packets (usually about 1 packet)"),
+        (Reason("conn_state", "REJ", "SF", 1.0), "was rejected (REJ; usually a normal end)"),
+        (Reason("conn_state", "other", "S0", 1.0), "ended (a rarer one; usually no answer)"),
+        (Reason("service", "other", "unset", 1.0), "used ssl (usually none)"),
+        (Reason("proto", "tcp", "udp", 1.0), "used tcp (usually udp)"),
+        (Reason("id.resp_p", "system port", "53", 1.0), "went to port 443 (usually port 53)"),
+        (Reason("id.orig_p", "53", "dynamic port", 1.0), "came from port 48818 (usually a port from 49152 on)"),
+        (Reason("std_resp_bytes_60s", 9e6, 1e4, 1.0),
+         "what connections over the last 60 s got back varied by 9 MB (usually about 10 kB)"),
+        (Reason("time_of_day_sin", 0.1, 0.9, 1.0), "at 09:52 UTC, an unusual time"),
+        (Reason("a new number", 7.0, 3.0, 1.0), "had a new number 7 (usually about 3)"),
+        (Reason("a new category", "x", "y", 1.0), "had a new category x (usually y)"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_reason_about_a_connection_has_words(make_finding, reason, words):
+    assert reason_words(reason, make_finding()) == words
+
+
+def test_a_state_too_rare_for_the_model_is_told_by_its_own_name(make_finding):
+    words = reason_words(Reason("conn_state", "other", "SF", 1.0), make_finding(record={"conn_state": "RSTOS0"}))
+    assert words == "was reset before an answer (RSTOS0; usually a normal end)"
+
+
+def test_a_connection_without_a_service_says_so(make_finding):
+    words = reason_words(Reason("service", "unset", "dns", 1.0), make_finding(record={"service": None}))
+    assert words == "had no recognised service (usually dns)"
+
+
+@pytest.mark.parametrize(
+    ("success", "verb"), [(True, "logged on"), (False, "failed to log on"), (None, "tried to log on")]
+)
+def test_a_failed_logon_is_not_called_a_logon(make_finding, success, verb):
+    finding = make_finding("ntlm", record={"username": "ada", "success": success})
+    assert message(finding).startswith(f"ada {verb} from 10.2.4.17 to 203.0.113.9:443 by NTLM.")
+
+
+def test_a_logon_without_a_name_still_has_a_subject(make_finding):
+    assert message(make_finding("ntlm")).startswith("An unnamed user tried to log on from ")
+
+
+def test_both_parts_of_an_address_are_one_network(make_finding):
+    reasons = (
+        Reason("success", "F", None, 0.2),
+        Reason("id.orig_h first part", "10", "192", 0.2),
+        Reason("id.orig_h middle part", "2.4", "168.7", 0.2),
+        Reason("id.resp_h middle part", "0.113", "0.2", 0.2),
+        Reason("time_of_day_bin", "late_night", "morning", 0.2),
+    )
+    assert "Unusual: failure (usually outcome not logged), from 10.2.4.x (usually 192.168.7.x), to 203.0.113.x " in (
+        message(make_finding("ntlm", reasons))
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "middle", "words"),
+    [
+        (("servers", "clients"), ("servers", "clients"), "from servers (usually clients)"),
+        (("2001:0db8", "fe80:0000"), ("00aa:0000", "0000:0000"),
+         "from 2001:0db8:00aa:0000:: (usually fe80:0000:0000:0000::)"),
+        (("10", "servers"), ("2.4", "servers"), "from 10.2.4.x (usually servers)"),
+    ],
+)  # fmt: skip
+def test_named_networks_and_ipv6_are_networks_too(make_finding, first, middle, words):
+    reasons = (Reason("id.orig_h first part", *first, 0.5), Reason("id.orig_h middle part", *middle, 0.5))
+    assert words in message(make_finding("ntlm", reasons))
+
+
+def test_a_host_of_many_calls_is_compared_with_hosts_like_it(make_finding):
+    reasons = (
+        Reason("distinct responders", 13.0, 3.4, 0.6),
+        Reason("operations", 72.0, 25.5, 0.3),
+        Reason("distinct operations", 11.0, 14.2, 0.02),
+    )
+    assert message(make_finding("dce_rpc", reasons)) == (
+        "10.2.4.17 called 13 hosts by DCE-RPC from 09:00 to 09:52 UTC; about 3 is usual for hosts like it. "
+        "Also: made 72 calls (usually about 26). Once in 90 days."
+    )
+
+
+def test_a_usual_count_that_rounds_to_what_was_seen_keeps_a_decimal(make_finding):
+    words = reason_words(Reason("distinct responders", 2.0, 1.7, 1.0), make_finding("dce_rpc"))
+    assert words == "called 2 hosts (usually about 1.7)"
+
+
+def test_a_window_over_midnight_tells_the_days(make_finding):
+    start = 1_617_062_400_000_000
+    finding = make_finding("dce_rpc", ts=start, clock=start + 2 * 86_400_000_000, window=86_400_000_000)
+    assert "from 2021-03-30 00:00 to 2021-03-31 00:00 UTC" in message(finding)
+
+
+@pytest.mark.parametrize("log", ["conn", "ntlm", "dce_rpc"])
+def test_a_finding_without_a_reason_still_has_a_sentence(make_finding, log):
+    assert message(make_finding(log)).endswith(". Once in 90 days.")
+
+
+@given(text=st.text(max_size=300), log=st.sampled_from(["conn", "ntlm"]))
+def test_a_message_is_one_line_that_no_terminal_obeys(make_finding, text, log):
+    reasons = (Reason("domainname", text, None, 0.5), Reason("service", "other", text, 0.5))
+    said = message(make_finding(log, reasons, record={"username": text, "service": text}))
+    assert said.isprintable()
+    assert len(said) < 4000

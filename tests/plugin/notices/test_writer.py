@@ -1,0 +1,116 @@
+"""notice.log as a shipper follows it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+from oddlog.notices import TSV_HEADER, NoticeWriter, json_line, notice_ids, tsv_line
+
+
+def test_what_is_there_stays_and_each_notice_is_a_line_more(make_finding, tmp_path):
+    path = tmp_path / "notice.log"
+    path.write_bytes(b'{"an":"earlier notice"}\n')
+    with NoticeWriter(path, suppress_for=60.0) as notices:
+        notices.write(make_finding())
+        notices.write(make_finding("ntlm"))
+    assert path.read_bytes() == (
+        b'{"an":"earlier notice"}\n' + json_line(make_finding(), 60.0) + json_line(make_finding("ntlm"), 60.0)
+    )
+
+
+def test_a_file_that_was_rotated_away_is_created_anew(make_finding, tmp_path):
+    path, rotated = tmp_path / "notice.log", tmp_path / "notice.log.2024-01-31"
+    with NoticeWriter(path) as notices:
+        notices.write(make_finding())
+        path.rename(rotated)
+        notices.write(make_finding("ntlm"))
+        path.unlink()
+        notices.write(make_finding("dce_rpc"))
+    assert rotated.read_bytes() == json_line(make_finding(), 3600.0)
+    assert path.read_bytes() == json_line(make_finding("dce_rpc"), 3600.0)
+
+
+def test_tsv_has_its_header_once_a_file(make_finding, tmp_path):
+    path = tmp_path / "notice.log"
+    for _ in range(2):
+        with NoticeWriter(path, "tsv") as notices:
+            notices.write(make_finding())
+    line = tsv_line(make_finding(), 3600.0)
+    assert path.read_bytes() == TSV_HEADER + line + line
+
+
+def test_a_notice_is_one_write(make_finding, tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(os, "write", lambda _, data: written.append(bytes(data)) or len(data))
+    with NoticeWriter(tmp_path / "notice.log") as notices:
+        notices.write(make_finding())
+    assert written == [json_line(make_finding(), 3600.0)]
+
+
+def test_half_a_line_that_a_crash_left_spoils_no_other(make_finding, tmp_path):
+    path = tmp_path / "notice.log"
+    path.write_bytes(b'{"ts":1617')
+    with NoticeWriter(path) as notices:
+        notices.write(make_finding())
+    half, whole = path.read_bytes().splitlines()
+    assert half == b'{"ts":1617'
+    assert json.loads(whole)["uid"] == make_finding().uid
+
+
+def test_a_write_that_the_system_cut_short_is_finished(make_finding, tmp_path, monkeypatch):
+    path = tmp_path / "notice.log"
+    write = os.write
+    with NoticeWriter(path) as notices:
+        monkeypatch.setattr(os, "write", lambda file, data: write(file, bytes(data)[:100]))
+        notices.write(make_finding())
+        monkeypatch.setattr(os, "write", write)
+    assert path.read_bytes() == json_line(make_finding(), 3600.0)
+
+
+def test_a_full_disk_is_an_error(make_finding):
+    with NoticeWriter(full_device()) as notices, pytest.raises(OSError, match="No space left") as raised:
+        notices.write(make_finding())
+    assert raised.value.errno == errno.ENOSPC
+
+
+def full_device():
+    device = Path("/dev/full")
+    if not device.is_char_device():
+        pytest.skip("this system has no /dev/full")
+    return device
+
+
+@pytest.mark.parametrize("how", ["json", "tsv"])
+def test_ids_are_read_back_from_where_the_file_was_synced(make_finding, tmp_path, how):
+    path = tmp_path / "notice.log"
+    with NoticeWriter(path, how) as notices:
+        notices.write(make_finding())
+        since = notices.sync()
+        notices.write(make_finding("ntlm"))
+        notices.write(make_finding("dce_rpc"))
+    assert notice_ids(path, since) == {make_finding("ntlm").id, make_finding("dce_rpc").id}
+
+
+def test_ids_of_a_file_that_took_its_place_are_all_read(make_finding, tmp_path):
+    path = tmp_path / "notice.log"
+    with NoticeWriter(path) as notices:
+        since = notices.sync()
+        path.rename(tmp_path / "notice.log.1")
+        notices.write(make_finding())
+    assert notice_ids(path, since) == {make_finding().id}
+    path.unlink()
+    assert notice_ids(path, since) == set()
+
+
+def test_no_user_can_name_himself_like_an_id(make_finding, tmp_path):
+    name = f'","oddlog":{{"id":"{"0" * 20}"\t{"1" * 20}\t'
+    for how in ("json", "tsv"):
+        path = tmp_path / how
+        with NoticeWriter(path, how) as notices:
+            since = notices.sync()
+            notices.write(make_finding("ntlm", record={"username": name, "uid": name}))
+        assert notice_ids(path, since) == {make_finding("ntlm", record={"username": name, "uid": name}).id}
