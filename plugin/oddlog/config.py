@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import msgspec
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Config", "ConnConfig", "DceRpcConfig", "TrainConfig", "read_config"]
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Order = Literal["end", "start"]
+Format = Literal["json", "tsv"]
+_CHOICES = {"conn.order": get_args(Order), "notice_format": get_args(Format)}
 
 
 class ConnConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,7 +31,7 @@ class ConnConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Whether conn.log is in the order connections ended, as Zeek writes it, or sorted by ``ts``.
     """
 
-    order: Literal["end", "start"] = "end"
+    order: Order = "end"
 
 
 class DceRpcConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,10 +40,10 @@ class DceRpcConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes
     ----------
     window_minutes : float
-        Length of a host's window.
+        Length of a host's window, six seconds to a week.
     """
 
-    window_minutes: Annotated[float, msgspec.Meta(gt=0, le=10080)] = 60.0
+    window_minutes: Annotated[float, msgspec.Meta(ge=0.1, le=10080)] = 60.0
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +72,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Notices that an ordinary day may bring, in all.
     notice_format : {"json", "tsv"}
     suppress_for : float
-        Seconds, for whoever reads the notices; Zeek's own field.
+        Seconds, at most a year, for whoever reads the notices; Zeek's own field.
     time_zone : str
         IANA name: whose hours and weekdays a logon falls in.
     networks : dict of str to str
@@ -79,10 +82,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     notices_per_day: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 20.0
-    notice_format: Literal["json", "tsv"] = "json"
-    suppress_for: Annotated[float, msgspec.Meta(ge=0)] = 3600.0
+    notice_format: Format = "json"
+    suppress_for: Annotated[float, msgspec.Meta(ge=0, le=31_536_000)] = 3600.0
     time_zone: str = "UTC"
-    networks: dict[str, str] = msgspec.field(default_factory=dict)
+    networks: dict[str, Annotated[str, msgspec.Meta(min_length=1)]] = msgspec.field(default_factory=dict)
     conn: ConnConfig = msgspec.field(default_factory=ConnConfig)
     dce_rpc: DceRpcConfig = msgspec.field(default_factory=DceRpcConfig)
     train: TrainConfig = msgspec.field(default_factory=TrainConfig)
@@ -105,14 +108,16 @@ def read_config(path: Path | None) -> Config:
     try:
         config = msgspec.toml.decode(content, type=Config)
     except msgspec.ValidationError as error:
-        problem, _, at = str(error).partition(" - at `$.")
-        raise ConfigError(str(path), at.rstrip("`") or "file", problem) from None
+        raise ConfigError(str(path), *_wrong(str(error), content)) from None
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(str(path), f"line {line}", "expected UTF-8") from None
     except msgspec.DecodeError as error:
         where = re.search(r"line (\d+)", str(error))
         raise ConfigError(str(path), f"line {where[1]}" if where else "file", str(error)) from None
     try:
         zoneinfo.ZoneInfo(config.time_zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise ConfigError(str(path), "time_zone", f"expected an IANA time zone, found {config.time_zone!r}") from None
     for cidr in config.networks:
         try:
@@ -122,3 +127,20 @@ def read_config(path: Path | None) -> Config:
                 str(path), f"networks.{cidr!r}", f"expected a CIDR such as 10.2.0.0/16: {error}"
             ) from None
     return config
+
+
+def _wrong(error: str, content: bytes) -> tuple[str, str]:
+    """Path of the key, and what was expected there, from msgspec's message."""
+    problem, _, at = error.partition(" - at `$.")
+    key = at.rstrip("`")
+    unknown = re.fullmatch("Object contains unknown field `(.*)`", problem)
+    if unknown:
+        return ".".join(filter(None, (key, unknown[1]))), "there is no such key"
+    if key == "networks[...]":
+        # msgspec does not say which.
+        networks = msgspec.toml.decode(content)["networks"]
+        cidr = next(cidr for cidr, name in networks.items() if not (isinstance(name, str) and name))
+        key = f"networks.{cidr!r}"
+    if key in _CHOICES:
+        problem = f"expected {' or '.join(_CHOICES[key])}"
+    return key or "file", problem[0].lower() + problem[1:]
