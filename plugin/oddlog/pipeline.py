@@ -133,7 +133,8 @@ class Road:
                 self._states[name] = one.detector.restore_state(exported["states"][name])
 
     def _outcome(self, one: Trained, scored: Scored, batch: Batch | None) -> Outcome:
-        rarity = one.calibration.rarity(scored.score)
+        p_value = one.calibration.p_value(scored.score)
+        rarity = 1 / (p_value * one.calibration.per_day)
         findings = [self._finding(one, scored, int(i), float(rarity[i]), batch) for i in np.flatnonzero(scored.odd)]
         final = np.flatnonzero(scored.final)
         score = scored.score[final]
@@ -157,7 +158,7 @@ class Road:
             resp_h,
             pa.DictionaryArray.from_arrays(same, pa.array([one.detector.name])),
             pa.array(score),
-            pa.array(one.calibration.p_value(score)),
+            pa.array(p_value[final]),
             pa.array(rarity[final]),
             window,
         ]
