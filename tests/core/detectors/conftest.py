@@ -1,0 +1,57 @@
+"""Every detector, fitted once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from baselines import DAY, MONDAY, office
+from oddlog_core.bundle import DETECTORS
+from oddlog_core.span import cut
+from road import OPTIONS
+
+if TYPE_CHECKING:
+    from oddlog_core.detectors.contract import Detector, Fitted
+    from oddlog_core.records import Records
+
+
+@dataclass(frozen=True)
+class Case:
+    """A detector's kind with what it learned, from what, and an ordinary day after that."""
+
+    kind: type[Detector]
+    baseline: list[Records]
+    fitted: Fitted
+    later: Records
+    progress: list[float]
+
+    @property
+    def detector(self) -> Detector:
+        return self.fitted.detector
+
+    @property
+    def threshold(self) -> float:
+        """Low enough that an ordinary day passes it a few times."""
+        return float(np.quantile(self.fitted.held_back, 0.9))
+
+
+def fit(kind: type[Detector], baseline: list[Records], progress: list[float]) -> Fitted:
+    """Fit, where what is needed for it is installed."""
+    try:
+        return kind.fit(baseline, replace(OPTIONS, progress=progress.append))
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        pytest.skip("torch is not installed: it comes with the extra `train`")
+
+
+@pytest.fixture(scope="session", params=DETECTORS, ids=lambda kind: kind.name)
+def case(request) -> Case:
+    kind = request.param
+    whole = office(kind.log, 1500, seed=5)
+    baseline = [cut(whole, 0, 700), cut(whole, 700, 1500)]
+    progress: list[float] = []
+    fitted = fit(kind, baseline, progress)
+    return Case(kind, baseline, fitted, office(kind.log, 400, seed=6, start=MONDAY + 2 * DAY, days=0.5), progress)

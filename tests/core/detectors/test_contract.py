@@ -1,0 +1,224 @@
+"""What every detector promises, whatever it learns; as river's checks run over every estimator."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+from baselines import DAY, MONDAY, inventions, odd, office
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inventions import CUTS
+from oddlog_core.detectors.contract import Detector, FitOptions
+from oddlog_core.errors import BaselineError
+from oddlog_core.records import Records
+from oddlog_core.span import cut
+from road import OPTIONS, answer, batches_cut, batches_of
+
+FEW = settings(max_examples=12)
+
+
+def as_in_a_checkpoint(tree):
+    """A deep copy whose arrays cannot be written to, as those that come from a file's bytes cannot."""
+    if isinstance(tree, dict):
+        return {key: as_in_a_checkpoint(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [as_in_a_checkpoint(value) for value in tree]
+    if isinstance(tree, np.ndarray):
+        tree = tree.copy()
+        tree.flags.writeable = False
+        return tree
+    assert tree is None or isinstance(tree, int | float | str), f"{type(tree).__name__} is none of a tree's leaves"
+    return tree
+
+
+def files_of(detector, folder):
+    folder.mkdir()
+    detector.save(folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_it_says_what_it_is_called_and_what_it_scores(case):
+    for word in (case.kind.name, case.kind.log, case.kind.note):
+        assert word
+    assert issubclass(case.kind, Detector)
+    assert case.detector.describe()
+
+
+def test_the_threshold_of_these_tests_is_passed_by_some_and_not_by_all(case):
+    given_ = answer(case.detector, [case.later], case.threshold)
+    assert 0 < len(given_.findings) < len(given_.scores)
+
+
+@pytest.mark.parametrize("size", [1, 7, 333, 4096])
+def test_batches_of_any_size_get_the_same_scores_findings_and_reasons(case, size):
+    assert answer(case.detector, batches_of(case.later, size), case.threshold) == answer(
+        case.detector, [case.later], case.threshold
+    )
+
+
+@FEW
+@given(CUTS)
+def test_cuts_anywhere_change_nothing(case, cuts):
+    assert answer(case.detector, batches_cut(case.later, cuts), case.threshold) == answer(
+        case.detector, [case.later], case.threshold
+    )
+
+
+@FEW
+@given(CUTS)
+def test_a_state_restored_from_a_checkpoint_goes_on_as_if_never_interrupted(case, cuts):
+    detector = case.detector
+
+    def carry(state):
+        return detector.restore_state(as_in_a_checkpoint(detector.export_state(state)))
+
+    assert answer(detector, batches_cut(case.later, cuts), case.threshold, carry) == answer(
+        detector, [case.later], case.threshold
+    )
+
+
+def test_scoring_on_does_not_change_what_was_exported(case):
+    state = case.detector.new_state()
+    early, late = batches_of(case.later, 200)
+    case.detector.score_samples(early, state, case.threshold)
+    exported = case.detector.export_state(state)
+    kept = copy.deepcopy(exported)
+    case.detector.score_samples(late, state, case.threshold)
+    restored = case.detector.restore_state(exported)
+    case.detector.score_samples(late, restored, case.threshold)
+    npt.assert_equal(exported, kept)
+
+
+def test_saved_and_loaded_it_answers_the_same(case, tmp_path):
+    files = files_of(case.detector, tmp_path / "saved")
+    assert {name.rpartition(".")[2] for name in files} <= {"json", "onnx"}
+    loaded = case.kind.load(tmp_path / "saved")
+    assert answer(loaded, [case.later], case.threshold) == answer(case.detector, [case.later], case.threshold)
+    assert (loaded.window, loaded.describe()) == (case.detector.window, case.detector.describe())
+
+
+def test_scoring_does_not_change_the_detector(case, tmp_path):
+    before = files_of(case.detector, tmp_path / "before")
+    first = answer(case.detector, [case.later], case.threshold)
+    answer(case.detector, [odd(case.kind.log, MONDAY + 3 * DAY)], case.threshold)
+    assert answer(case.detector, [case.later], case.threshold) == first
+    assert files_of(case.detector, tmp_path / "after") == before
+
+
+def test_every_record_or_host_window_gets_one_finite_score(case):
+    scores = answer(case.detector, batches_of(case.later, 50), case.threshold).scores
+    assert np.isfinite([told.score for told in scores]).all()
+    subjects = [told.subject for told in scores]
+    if case.detector.window is None:
+        assert subjects == list(range(len(case.later)))
+        assert [told.clock for told in scores] == case.later.clock.tolist()
+    else:
+        hosts = case.later.categories["id.orig_h"]
+        windows = case.later.clock // case.detector.window * case.detector.window
+        present = {(hosts.values[code], int(since)) for code, since in zip(hosts.codes, windows, strict=True)}
+        assert len(subjects) == len(present)
+        assert set(subjects) == present
+
+
+@FEW
+@given(st.floats(0, 1), CUTS)
+def test_a_subject_is_told_of_exactly_once_if_its_final_score_passes_the_threshold_and_else_never(case, at, cuts):
+    ordinary = answer(case.detector, [case.later], np.inf)
+    assert ordinary.findings == []
+    threshold = float(np.quantile([told.score for told in ordinary.scores], at))
+    given_ = answer(case.detector, batches_cut(case.later, cuts), threshold)
+    assert sorted(told.subject for told in given_.findings) == sorted(
+        told.subject for told in ordinary.scores if told.score >= threshold
+    )
+    assert given_.scores == ordinary.scores
+
+
+def test_an_odd_record_among_ordinary_ones_scores_highest(case):
+    time = int(case.later.clock[-1])
+    scores = answer(case.detector, [case.later, odd(case.kind.log, time)], np.inf).scores
+    oddest = max(scores, key=lambda told: told.score)
+    assert oddest.subject == len(case.later) or oddest.subject[0] == "10.66.66.66"
+    assert oddest.score > case.fitted.held_back.max()
+
+
+def test_an_odd_record_has_reasons_the_weightiest_first(case):
+    findings = answer(
+        case.detector, [odd(case.kind.log, MONDAY + 3 * DAY)], case.fitted.held_back.max() + 1e-9
+    ).findings
+    assert findings
+    for told in findings:
+        assert told.reasons
+        assert all(reason.seen != reason.expected for reason in told.reasons[:1])
+
+
+def test_shares_of_reasons_are_shares(case):
+    for told in answer(case.detector, [case.later], -np.inf).findings:
+        shares = [reason.share for reason in told.reasons]
+        assert all(0 <= share <= 1 for share in shares)
+        assert sum(shares) <= 1 + 1e-9
+        assert shares == sorted(shares, reverse=True)
+        assert all(reason.field and isinstance(reason.field, str) for reason in told.reasons)
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_values_never_seen_are_scored_and_explained(case, data):
+    invented = data.draw(inventions(case.kind.log))
+    given_ = answer(case.detector, [invented], -np.inf)
+    assert np.isfinite([told.score for told in given_.scores]).all()
+    assert {told.subject for told in given_.findings} == {told.subject for told in given_.scores}
+    cuts = data.draw(CUTS)
+    assert answer(case.detector, batches_cut(invented, cuts), -np.inf).scores == given_.scores
+
+
+def test_an_empty_batch_brings_no_score_and_leaves_the_state(case):
+    state = case.detector.new_state()
+    nothing = cut(case.later, 0, 0)
+    for before in (cut(case.later, 0, 0), cut(case.later, 0, 30)):
+        case.detector.score_samples(before, state, np.inf)
+        exported = copy.deepcopy(case.detector.export_state(state))
+        assert len(case.detector.score_samples(nothing, state, -np.inf).score) == 0
+        npt.assert_equal(case.detector.export_state(state), exported)
+
+
+def test_held_back_scores_are_finite_and_counted_by_the_day(case):
+    assert len(case.fitted.held_back)
+    assert np.isfinite(case.fitted.held_back).all()
+    if case.detector.window is None:
+        assert len(case.fitted.held_back) == round(0.25 * sum(map(len, case.baseline)))
+        assert case.fitted.per_day == pytest.approx(1500 / 2, rel=1e-3)
+
+
+def test_the_same_records_teach_the_same_however_they_are_cut(case):
+    whole = office(case.kind.log, 1500, seed=5)
+    recut = [cut(whole, 0, 0), *batches_of(whole, 600), cut(whole, 0, 0)]
+    again = case.kind.fit(recut, OPTIONS)
+    npt.assert_array_equal(again.held_back, case.fitted.held_back)
+    assert again.per_day == case.fitted.per_day
+    assert answer(again.detector, [case.later], case.threshold) == answer(case.detector, [case.later], case.threshold)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_baseline_too_small_to_learn_from_is_refused(case, n):
+    few = cut(case.baseline[0], 0, n)
+    for baseline in ([few], [few, cut(few, 0, 0)], [few][:n]):
+        with pytest.raises(BaselineError, match=case.kind.log):
+            case.kind.fit(baseline, FitOptions())
+
+
+def test_progress_rises_to_one(case):
+    assert case.progress == sorted(case.progress)
+    assert case.progress[-1] == 1.0
+
+
+def test_records_do_not_change_by_being_scored(case):
+    assert isinstance(case.later, Records)
+    before = copy.deepcopy(case.later)
+    answer(case.detector, [case.later], case.threshold)
+    npt.assert_equal(case.later.integers, before.integers)
+    npt.assert_array_equal(case.later.clock, before.clock)
+    for name, column in before.categories.items():
+        npt.assert_array_equal(case.later.categories[name].codes, column.codes)
