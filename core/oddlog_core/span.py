@@ -17,8 +17,8 @@ DAY = 24 * HOUR
 
 def days(baseline: Sequence[Records]) -> float:
     """Length of a baseline by its clock, at least an hour: what is shorter is not extrapolated further."""
-    first, last = min(int(batch.clock[0]) for batch in baseline), max(int(batch.clock[-1]) for batch in baseline)
-    return max(last - first, HOUR) / DAY
+    ends = [(int(batch.clock[0]), int(batch.clock[-1])) for batch in baseline if len(batch)]
+    return max(max(last for _, last in ends) - min(first for first, _ in ends), HOUR) / DAY
 
 
 def per_day(baseline: Sequence[Records]) -> float:

@@ -25,6 +25,8 @@ __all__ = ["AutoencoderDetector"]
 
 FEWEST = 100
 _ROWS = 8192
+# onnxruntime computes what does not fill its vectors by other instructions, whose last bits differ: rows are filled up.
+_WHOLE = 16
 
 
 class AutoencoderDetector(Detector):
@@ -76,11 +78,14 @@ class AutoencoderDetector(Detector):
         return Scored.of_records(records, self._score(features), threshold, features)
 
     def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        parts = [
-            self._session.run(["score"], {"features": features[start : start + _ROWS]})[0]
-            for start in range(0, len(features), _ROWS)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0)
+        parts = [np.empty(0)]
+        for start in range(0, len(features), _ROWS):
+            part = features[start : start + _ROWS]
+            short = -len(part) % _WHOLE
+            if short:
+                part = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
+            parts.append(self._session.run(["score"], {"features": part})[0])
+        return np.concatenate(parts)[: len(features)]
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The three features with the largest share of the error."""

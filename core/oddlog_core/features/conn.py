@@ -14,6 +14,7 @@ from oddlog_core.records import MISSING
 from oddlog_core.span import DAY, HOUR
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
@@ -143,12 +144,13 @@ def learn_spec(baseline: Sequence[Records]) -> FeatureSpec:
     """Usual values of the coded columns, and whether the baseline knows the time of day."""
     least = max(2, int(_RARE * sum(map(len, baseline))))
 
-    def usual(counts: list[tuple[str, int]]) -> list[str]:
-        return [value for value, count in counts[:_MOST_VALUES] if count >= least]
+    def usual(counts: Counter[str]) -> list[str]:
+        # Ties by name: no batch's dictionary decides which comes first.
+        often = sorted(counts, key=lambda value: (-counts[value], value))[:_MOST_VALUES]
+        return [value for value in often if counts[value] >= least]
 
     categories = {
-        name: usual(count_values((batch.categories[name] for batch in baseline), _same_service).most_common())
-        for name in CATEGORIES
+        name: usual(count_values((batch.categories[name] for batch in baseline), _same_service)) for name in CATEGORIES
     }
     ports = {}
     for name in PORTS:
