@@ -123,11 +123,11 @@ class Road:
     def export(self) -> dict[str, Any]:
         """State as a tree of dicts, lists, numbers, strings and arrays."""
         states = {name: one.detector.export_state(self._states[name]) for name, one in self._trained.items()}
-        return {"clock": self.clock.state, "bad": self.clock.bad, "states": states}
+        return {"clock": self.clock.state.copy(), "bad": self.clock.bad, "states": states}
 
     def restore(self, exported: dict[str, Any]) -> None:
         """Take over what `export` exported; detectors it does not know start afresh."""
-        self.clock.state, self.clock.bad = exported["clock"], exported["bad"]
+        self.clock.state, self.clock.bad = exported["clock"].copy(), exported["bad"]
         for name, one in self._trained.items():
             if name in exported["states"]:
                 self._states[name] = one.detector.restore_state(exported["states"][name])

@@ -1,0 +1,182 @@
+"""The one road: however a log comes in pieces, the same comes out."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oddlog.config import Config
+from oddlog.logs import Decoder, open_logs
+from oddlog.logs.batch import concat
+from oddlog.packing import pack, unpack
+from oddlog.pipeline import SCORES, Clock, roads
+
+LOGS = ("conn", "dce_rpc", "ntlm")
+# So many that the sample of each log has findings, and not so many that all of it is found odd.
+CONFIGS = {log: Config(notices_per_day=n) for log, n in {"conn": 100_000, "dce_rpc": 3_000, "ntlm": 6_000}.items()}
+RECORDS = 700
+
+
+@pytest.fixture(scope="module")
+def batches(small_office):
+    """The first records of each log of the attacked day, in one batch; of dce_rpc enough to close some windows."""
+    found = {}
+    for log in LOGS:
+        whole = concat(list(open_logs([small_office.attacked]).batches(log)))
+        step = len(whole) // RECORDS if log == "dce_rpc" else 1
+        found[log] = whole.take(np.arange(0, RECORDS * step, step))
+    return found
+
+
+@pytest.fixture
+def road(starter_bundle):
+    def road(log):
+        return roads(starter_bundle, CONFIGS[log])[log]
+
+    return road
+
+
+def told(outcomes):
+    """Rows of the scores file, then the findings."""
+    outcomes = list(outcomes)
+    rows = [row for outcome in outcomes for row in outcome.scores.to_pylist()]
+    return rows, [finding for outcome in outcomes for finding in outcome.findings]
+
+
+def take(road, batch, cuts=()):
+    edges = [0, *sorted(cuts), len(batch)]
+    for start, stop in pairwise(edges):
+        yield from road.take(batch.slice(start, stop - start))
+
+
+def whole(road, batch, cuts=()):
+    rows, findings = told(take(road, batch, cuts))
+    more_rows, more_findings = told(road.close())
+    return rows + more_rows, findings + more_findings
+
+
+@pytest.mark.parametrize("log", LOGS)
+@pytest.mark.parametrize("size", [1, 7, 333])
+def test_cutting_a_log_never_changes_a_score_or_a_finding(road, batches, log, size):
+    expected = whole(road(log), batches[log])
+    assert min(map(len, expected)) > 0
+    assert whole(road(log), batches[log], range(size, RECORDS, size)) == expected
+
+
+@pytest.mark.parametrize("log", LOGS)
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.sets(st.integers(0, RECORDS), max_size=20))
+def test_no_cut_changes_a_score_or_a_finding(starter_bundle, batches, log, cuts):
+    once, cut = (roads(starter_bundle, CONFIGS[log])[log] for _ in range(2))
+    assert whole(cut, batches[log], cuts) == whole(once, batches[log])
+
+
+@pytest.mark.parametrize("log", LOGS)
+@pytest.mark.parametrize("at", [0, 1, 250, RECORDS])
+def test_a_road_restored_midway_goes_on_as_if_it_had_never_stopped(road, batches, log, at):
+    first, rest = batches[log].slice(0, at), batches[log].slice(at)
+    left = road(log)
+    told(left.take(first))
+    exported = pack(left.export())
+    expected = whole(left, rest)
+    resumed = road(log)
+    resumed.restore(unpack(exported))
+    assert whole(resumed, rest) == expected
+    assert resumed.clock.now == left.clock.now
+    assert resumed.clock.bad == left.clock.bad
+
+
+def test_what_was_exported_does_not_change_as_the_road_goes_on(road, batches):
+    for log in LOGS:
+        left = road(log)
+        told(left.take(batches[log].slice(0, 300)))
+        exported = left.export()
+        before = pack(exported)
+        told(left.take(batches[log].slice(300)))
+        assert pack(exported) == before
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_scores_are_rows_of_the_contract(road, batches, log):
+    taken = road(log)
+    outcomes = [*taken.take(batches[log]), *taken.close()]
+    assert all(outcome.scores.schema == SCORES for outcome in outcomes)
+    rows, _ = told(outcomes)
+    assert {row["log"] for row in rows} == {log}
+    assert all(0 < row["p_value"] <= 1 and row["rarity"] > 0 for row in rows)
+    if log == "dce_rpc":
+        assert {row["window_s"] for row in rows} == {3600.0}
+        assert len({(row["orig_h"], row["ts"]) for row in rows}) == len(rows)
+        assert {row["uid"] for row in rows} == {row["resp_h"] for row in rows} == {None}
+    else:
+        assert [row["uid"] for row in rows] == batches[log].table["uid"].to_pylist()
+        assert {row["window_s"] for row in rows} == {None}
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_a_finding_is_what_passes_the_threshold_and_tells_of_its_record(road, batches, log, starter_bundle):
+    rows, findings = whole(road(log), batches[log])
+    days = len(starter_bundle.trained) / CONFIGS[log].notices_per_day
+    (one,) = (one for one in starter_bundle.trained.values() if one.detector.log == log)
+    threshold = one.calibration.threshold(days)
+    key = {"dce_rpc": ("orig_h", "ts")}.get(log, ("uid", "ts", "orig_h", "resp_h"))
+    odd = {tuple(row[name] for name in key) for row in rows if row["score"] >= threshold}
+    assert odd
+    found = [
+        tuple({"ts": finding.ts / 1e6}.get(name) or getattr(finding, name) for name in key) for finding in findings
+    ]
+    assert set(found) == odd
+    assert all(finding.reasons and finding.rarity >= days for finding in findings)
+    assert len({finding.id for finding in findings}) == len(findings)
+    assert {finding.bundle for finding in findings} == {starter_bundle.digest}
+
+
+def test_findings_come_in_clock_order_and_none_before_its_record(road, batches):
+    for log in LOGS:
+        _, findings = whole(road(log), batches[log], range(100, RECORDS, 100))
+        clocks = [finding.clock for finding in findings]
+        assert all(finding.clock >= finding.ts for finding in findings)
+        if log != "dce_rpc":
+            assert clocks == sorted(clocks)
+
+
+def test_a_time_a_day_away_is_counted_and_leaves_the_clock(logons):
+    now, day = 1_700_000_000, 86_400
+    times = [now, now + 5, now - 2 * day, now + 400 * day, now + 6]
+    clock = Clock("end")
+    (batch,) = Decoder("ntlm.log").feed(logons(*({"ts": moment} for moment in times)))
+    records = clock.records(batch)
+    assert clock.bad == 2
+    assert list(records.clock) == [moment * 1_000_000 for moment in (now, now + 5, now + 5, now + 5, now + 6)]
+    assert clock.now == (now + 6) * 1_000_000
+
+
+def test_a_conn_logs_clock_is_the_end_or_the_start_as_told():
+    line = b'{"_path":"conn","ts":1700000000.0,"uid":"C1","duration":60.0,"conn_state":"SF"}\n'
+    ends = {}
+    for order in ("end", "start"):
+        clock = Clock(order)
+        (batch,) = Decoder("conn.log").feed(line)
+        clock.records(batch)
+        ends[order] = clock.now / 1e6
+    assert ends == {"end": 1700000060.0, "start": 1700000000.0}
+
+
+def test_what_a_record_leaves_unset_is_not_made_up(starter_bundle):
+    line = b'{"_path":"conn","ts":1700000000.0,"uid":"C1","id.orig_h":"10.0.0.1","conn_state":"OTH"}\n'
+    (batch,) = Decoder("conn.log").feed(line)
+    _, (finding,) = told(roads(starter_bundle, Config(notices_per_day=1_000_000))["conn"].take(batch))
+    assert finding.proto is finding.resp_h is finding.resp_p is finding.service is None
+    assert set(finding.record) == {"ts", "uid", "id.orig_h", "conn_state"}
+
+
+def test_detectors_share_the_notices_of_a_day_evenly(starter_bundle):
+    few, many = (roads(starter_bundle, Config(notices_per_day=n)) for n in (20, 100_000))
+    assert set(few) == set(many) == set(LOGS)
+    for log in LOGS:
+        (one,) = (one for one in starter_bundle.trained.values() if one.detector.log == log)
+        assert list(few[log]._thresholds.values()) == [one.calibration.threshold(3 / 20)]
+        assert list(many[log]._thresholds.values()) == [one.calibration.threshold(3 / 100_000)]
