@@ -33,6 +33,8 @@ starter: $(DEV)/.ready
 
 bench: $(DEV)/.ready
 	$(DEV)/bin/python benchmarks/road.py
+	$(DEV)/bin/python benchmarks/reading.py
+	$(DEV)/bin/python benchmarks/attacks.py
 
 $(SENSOR)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(SENSOR)
