@@ -1,0 +1,251 @@
+"""`archive.score`: what it writes, and that real logs of every shape pass through it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from oddlog import archive
+from oddlog.config import Config
+from oddlog.errors import OddlogError, UsageError
+from oddlog.logs import open_logs
+from oddlog.notices import TSV_HEADER
+
+MANY = Config(notices_per_day=5000)
+COLUMNS = ("log", "uid", "ts", "orig_h", "resp_h", "detector", "score", "p_value", "rarity", "window_s")
+
+
+@pytest.fixture(scope="module")
+def scored(small_office, starter_bundle, tmp_path_factory):
+    """Folder with the outcome of a day with attacks, its summary, and the logs it read."""
+    out = tmp_path_factory.mktemp("scored") / "found"
+    logs = open_logs([small_office.attacked])
+    return out, archive.score(logs, starter_bundle, MANY, out), logs
+
+
+def notices(out):
+    return [json.loads(line) for line in (out / "notice.log").read_text().splitlines()]
+
+
+def scores(out):
+    return pd.read_parquet(out / "scores.parquet")
+
+
+def in_order(frame):
+    """Rows in an order that does not depend on which log was read when."""
+    frame = frame.astype(dict.fromkeys(("log", "orig_h", "resp_h", "detector"), object))
+    return frame.sort_values(["log", "ts", "uid", "orig_h"], kind="stable", ignore_index=True)
+
+
+def test_two_files_are_left_and_no_draft(scored):
+    out, _, _ = scored
+    assert sorted(path.name for path in out.iterdir()) == ["notice.log", "scores.parquet"]
+
+
+def test_the_scores_file_keeps_the_contract(scored):
+    out, _, _ = scored
+    schema = pq.read_schema(out / "scores.parquet")
+    assert tuple(schema.names) == COLUMNS
+    text = pa.dictionary(pa.int32(), pa.string())
+    assert [schema.field(name).type for name in COLUMNS] == [
+        *(text, pa.string(), pa.float64(), text, text, text),
+        *[pa.float64()] * 4,
+    ]
+
+
+def test_pandas_opens_the_scores_with_a_row_for_every_record(scored, starter_bundle):
+    out, _, logs = scored
+    frame = scores(out)
+    rows = Counter(frame["log"])
+    by_log = {log: sum(len(batch) for batch in logs.batches(log)) for log in ("conn", "ntlm")}
+    assert {log: rows[log] for log in by_log} == by_log
+    assert 0 < rows["dce_rpc"] < by_log["conn"]
+    assert frame["score"].notna().all()
+    for one in starter_bundle.trained.values():
+        mine = frame[frame["detector"] == one.detector.name]
+        assert set(mine["log"]) == {one.detector.log}
+        np.testing.assert_array_equal(mine["p_value"], one.calibration.p_value(mine["score"].to_numpy()))
+        np.testing.assert_allclose(mine["rarity"], 1 / (mine["p_value"] * one.calibration.per_day))
+
+
+def test_notices_of_all_logs_are_in_clock_order(scored):
+    said = notices(scored[0])
+    logs = [notice["oddlog"]["log"] for notice in said]
+    assert set(logs) == {"conn", "dce_rpc", "ntlm"}
+    # Merged, not one log after the other.
+    assert sum(one != other for one, other in pairwise(logs)) > 10
+    times = [notice["ts"] for notice in said]
+    assert times == sorted(times)
+
+
+def test_the_summary_counts_what_was_written(scored):
+    out, summary, _ = scored
+    said = notices(out)
+    assert summary.notices == Counter(notice["note"] for notice in said)
+    assert summary.left_out == []
+    rarest = sorted((notice["oddlog"]["rarity"] for notice in said), reverse=True)[:10]
+    assert [finding.rarity for finding in summary.rarest] == rarest
+
+
+def test_every_notice_on_a_record_has_its_row_in_the_scores(scored):
+    out, _, _ = scored
+    rows = {(row.uid, round(row.ts, 6), row.score) for row in scores(out).itertuples()}
+    said = [notice for notice in notices(out) if "uid" in notice]
+    assert said
+    assert {(notice["uid"], notice["oddlog"]["ts"], notice["oddlog"]["score"]) for notice in said} <= rows
+
+
+def test_no_two_notices_share_an_id(scored):
+    ids = [notice["oddlog"]["id"] for notice in notices(scored[0])]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("block_bytes", [2_000, 100_000])
+def test_blocks_of_another_size_and_gzip_give_the_same_files(
+    scored, small_office, starter_bundle, tmp_path, block_bytes
+):
+    out, _, _ = scored
+    folder = tmp_path / small_office.attacked.name
+    folder.mkdir()
+    for log in small_office.attacked.iterdir():
+        if log.name != "dce_rpc.log" or block_bytes > 10_000:
+            (folder / f"{log.name}.gz").write_bytes(gzip.compress(log.read_bytes(), 1))
+    archive.score(open_logs([folder], block_bytes=block_bytes), starter_bundle, MANY, tmp_path / "found")
+    logs = {log.name.partition(".")[0] for log in folder.iterdir()}
+    expected = [notice for notice in notices(out) if notice["oddlog"]["log"] in logs]
+    assert notices(tmp_path / "found") == expected
+    frame = scores(out)
+    pd.testing.assert_frame_equal(in_order(scores(tmp_path / "found")), in_order(frame[frame["log"].isin(logs)]))
+
+
+def test_tsv_says_the_same_as_json(scored, small_office, starter_bundle, tmp_path):
+    out, _, _ = scored
+    archive.score(
+        open_logs([small_office.attacked]), starter_bundle, Config(notices_per_day=5000, notice_format="tsv"), tmp_path
+    )
+    content = (tmp_path / "notice.log").read_bytes()
+    assert content.startswith(TSV_HEADER)
+    lines = [line.split("\t") for line in content.removeprefix(TSV_HEADER).decode().splitlines()]
+    names = TSV_HEADER.decode().splitlines()[-2].split("\t")[1:]
+    assert {len(line) for line in lines} == {len(names)}
+    assert [line[names.index("oddlog.id")] for line in lines] == [notice["oddlog"]["id"] for notice in notices(out)]
+
+
+class BreaksOff:
+    """Logs that cannot be read beyond their first batches."""
+
+    def __init__(self, logs):
+        self._logs = logs
+        self.names = logs.names
+
+    def batches(self, log):
+        for number, batch in enumerate(self._logs.batches(log, rows=500)):
+            if number == 2:
+                raise OSError(5, "Input/output error")
+            yield batch
+
+
+def test_a_run_that_fails_leaves_an_earlier_runs_files_as_they_were(small_office, starter_bundle, tmp_path):
+    (tmp_path / "notice.log").write_text("an earlier notice")
+    (tmp_path / "scores.parquet").write_text("earlier scores")
+    with pytest.raises(OSError, match="Input/output"):
+        archive.score(BreaksOff(open_logs([small_office.attacked])), starter_bundle, MANY, tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "notice.log": "an earlier notice",
+        "scores.parquet": "earlier scores",
+    }
+
+
+def test_a_first_run_that_fails_leaves_nothing(small_office, starter_bundle, tmp_path):
+    with pytest.raises(OSError, match="Input/output"):
+        archive.score(BreaksOff(open_logs([small_office.attacked])), starter_bundle, MANY, tmp_path / "found")
+    assert list((tmp_path / "found").iterdir()) == []
+
+
+def test_a_run_replaces_an_earlier_ones_files(small_office, logon_bundle, tmp_path):
+    (tmp_path / "notice.log").write_text("an earlier notice")
+    (tmp_path / "scores.parquet").write_text("earlier scores")
+    (tmp_path / ".notice.log.draft").write_text("half a notice of a run that was killed")
+    archive.score(open_logs([small_office.attacked / "ntlm.log"]), logon_bundle, MANY, tmp_path)
+    assert {notice["note"] for notice in notices(tmp_path)} == {"Oddlog::Odd_NTLM_Logon"}
+    assert set(scores(tmp_path)["log"]) == {"ntlm"}
+
+
+def test_a_log_that_the_bundle_does_not_know_is_said(small_office, logon_bundle, tmp_path):
+    summary = archive.score(open_logs([small_office.attacked]), logon_bundle, MANY, tmp_path)
+    assert summary.left_out == ["conn"]
+    assert set(scores(tmp_path)["log"]) == {"dce_rpc", "ntlm"}
+
+
+def test_logs_of_which_the_bundle_knows_none_are_an_error_and_nothing_is_written(small_office, logon_bundle, tmp_path):
+    with pytest.raises(OddlogError, match="knows none of these logs: conn"):
+        archive.score(open_logs([small_office.attacked / "conn.log"]), logon_bundle, MANY, tmp_path / "found")
+    assert not (tmp_path / "found").exists()
+
+
+def test_a_quiet_log_leaves_an_empty_notice_log(small_office, logon_bundle, tmp_path):
+    config = Config(notices_per_day=1e-9)
+    summary = archive.score(open_logs([small_office.quiet / "ntlm.log"]), logon_bundle, config, tmp_path)
+    assert (tmp_path / "notice.log").read_bytes() == b""
+    assert summary.rarest == []
+    assert len(scores(tmp_path)) > 100
+
+
+def test_bad_times_are_counted(logons, logon_bundle, tmp_path):
+    now = 1_700_000_000
+    log = tmp_path / "ntlm.log"
+    log.write_bytes(logons(*({"ts": now + i} for i in range(5)), {"ts": now + 3 * 86_400}, {"ts": now + 6}))
+    assert archive.score(open_logs([log]), logon_bundle, MANY, tmp_path / "found").bad_time == 1
+
+
+@pytest.mark.parametrize("name", ["wrccdc", "zerologon", "zeek-traces"])
+def test_real_logs_score_the_same_in_tsv_and_json(real_logs, starter_bundle, tmp_path, name):
+    outcomes = []
+    for how in ("tsv", "json"):
+        folders = sorted(folder for folder in (real_logs / name).rglob(how) if folder.is_dir())
+        archive.score(open_logs(folders), starter_bundle, Config(notices_per_day=100_000), tmp_path / how)
+        outcomes.append((in_order(scores(tmp_path / how)), notices(tmp_path / how)))
+    (tsv_scores, tsv_notices), (json_scores, json_notices) = outcomes
+    assert len(tsv_scores) > 100
+    pd.testing.assert_frame_equal(tsv_scores, json_scores)
+    assert len(tsv_notices) > 10
+    assert tsv_notices == json_notices
+
+
+# Flows and logons of other makes than Zeek's.
+NO_ZEEK_LOGS = {"cicids2017", "lanl2015"}
+
+
+def test_every_folder_of_real_logs_is_scored_and_no_line_lost(real_logs, starter_bundle, tmp_path):
+    without = set()
+    for folder in sorted(path for path in real_logs.iterdir() if path.is_dir()):
+        try:
+            logs = open_logs([folder])
+        except UsageError:
+            without.add(folder.name)
+            continue
+        out = tmp_path / folder.name
+        archive.score(logs, starter_bundle, Config(), out)
+        count = logs.count
+        assert count.records + count.bad + count.headers + count.blank == count.lines, folder
+        assert count.records > 0, folder
+        for path, read in logs.counts.items():
+            assert read.lines == lines_of(path), path
+        rows = Counter(scores(out)["log"])
+        for log in {"conn", "ntlm"} & set(logs.names):
+            assert rows[log] == sum(len(batch) for batch in logs.batches(log)), folder
+    assert without == NO_ZEEK_LOGS
+
+
+def lines_of(path):
+    with open(path, "rb") as file:  # noqa: PTH123
+        data = file.read()
+    data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    return data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
