@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
     from oddlog_core.bundle import Bundle
 
     from oddlog.config import Config
-    from oddlog.logs import Logs
+    from oddlog.logs import Batch, Logs
     from oddlog.notices import Finding
     from oddlog.pipeline import Road
 
 __all__ = ["Summary", "score"]
 
 _KEPT = 10
+# Batches read before they are scored; each is a few MiB.
+_AHEAD = 3
 
 
 @dataclass(slots=True)
@@ -94,9 +97,21 @@ def score(logs: Logs, bundle: Bundle, config: Config, out: Path) -> Summary:
     return summary
 
 
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Read the next batches on a second thread while this one scores."""
+    with ThreadPoolExecutor(1) as reader:
+        try:
+            waiting = deque(reader.submit(next, batches, None) for _ in range(_AHEAD))
+            while (batch := waiting.popleft().result()) is not None:
+                waiting.append(reader.submit(next, batches, None))
+                yield batch
+        finally:
+            reader.shutdown(cancel_futures=True)
+
+
 def _findings(road: Road, logs: Logs, scores: pq.ParquetWriter) -> Iterator[Finding]:
     """One log's findings in clock order, its scores written on the way."""
-    for batch in logs.batches(road.log):
+    for batch in _ahead(logs.batches(road.log)):
         found: list[Finding] = []
         for outcome in road.take(batch):
             _write(scores, outcome.scores)
