@@ -56,3 +56,7 @@ def main() -> None:
     except OddlogCoreError as error:
         click.echo(f"oddlog: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        # A folder that may not be written, a full disk.
+        click.echo(f"oddlog: {error.filename or 'output'}: {error.strerror or error}", err=True)
+        sys.exit(1)

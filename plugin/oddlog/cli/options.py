@@ -74,7 +74,9 @@ def out_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def progress() -> Progress:
     """Draw bars on stderr that leave nothing behind."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    # Where there is no terminal, what is left behind would be an empty line.
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def read_count_lines(count: ReadCount) -> Iterable[str]:
@@ -97,6 +99,7 @@ def read_count_lines(count: ReadCount) -> Iterable[str]:
 def finding_table(findings: Iterable[Finding]) -> None:
     """Print findings as a table, the oddest first."""
     from rich.table import Table
+    from rich.text import Text
 
     from oddlog.notices import message
 
@@ -105,7 +108,8 @@ def finding_table(findings: Iterable[Finding]) -> None:
     table.add_column("time (UTC)", no_wrap=True)
     table.add_column("what, and why it is odd", ratio=1)
     for finding in findings:
-        table.add_row(finding.note, _clock_words(finding.ts), message(finding))
+        # As text: rich would take [fe80::1] for one of its styles.
+        table.add_row(finding.note, _clock_words(finding.ts), Text(message(finding)))
     console = Console()
     if not console.is_terminal:
         console = Console(width=140)

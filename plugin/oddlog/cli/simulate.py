@@ -58,7 +58,8 @@ def simulate(
         oddlog simulate office --hosts 200 --days 4 --attacks
     """
     columns = (TextColumn("simulating {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{days} days of {hosts} hosts", total=days)
 
         def written(_: date) -> None:
