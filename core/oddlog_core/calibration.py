@@ -22,6 +22,8 @@ _TAIL_SHARE = 0.05
 _LEAST_TAIL = 20
 _HEAVIEST = 0.9
 _KEPT = 4096
+# A p-value of 0 would make a rarity infinite, which JSON cannot say.
+_LEAST_P = 1e-300
 
 
 class Calibration(msgspec.Struct, frozen=True):
@@ -64,7 +66,9 @@ class Calibration(msgspec.Struct, frozen=True):
         distinct, first = np.unique(rising, return_index=True)
         exceed = (n - first + 1) / (n + 1)
         if len(distinct) > 2 * _KEPT:
-            thinned = np.linspace(0, len(distinct) - _KEPT, _KEPT, endpoint=False).astype(np.intp)
+            # By rank, not by distinct score: one that many records share must stay.
+            ranks = np.linspace(0, first[-_KEPT], _KEPT, endpoint=False)
+            thinned = np.unique(np.searchsorted(first, ranks, side="right") - 1)
             keep = np.concatenate([thinned, np.arange(len(distinct) - _KEPT, len(distinct))])
             distinct, exceed = distinct[keep], exceed[keep]
         n_tail = min(n, max(_LEAST_TAIL, int(n * _TAIL_SHARE)))
@@ -98,17 +102,19 @@ class Calibration(msgspec.Struct, frozen=True):
         beyond = np.maximum(score - self.tail_start, 0.0) / self.tail_scale
         shape = self.tail_shape
         tail = (1 + shape * beyond) ** (-1 / shape) if shape else np.exp(-beyond)
-        return np.maximum(np.where(score > self.tail_start, self.tail_p * tail, inside), np.finfo(float).tiny)
+        return np.maximum(np.where(score > self.tail_start, self.tail_p * tail, inside), _LEAST_P)
 
     def rarity(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Days in which the baseline shows one score at least this high: 1 / (p-value * scores a day)."""
         return 1 / (self.p_value(score) * self.per_day)
 
     def threshold(self, days: float) -> float:
-        """Return the lowest score that occurs at most once in `days`; minus infinity if every score does."""
+        """Return the lowest score as rare as once in `days`: minus infinity if all are, infinity if none is."""
         p = 1 / (days * self.per_day)
         if p >= 1:
             return -np.inf
+        if p < 2 * _LEAST_P:
+            return np.inf
         if p < self.tail_p:
             ratio = self.tail_p / p
             beyond = (ratio**self.tail_shape - 1) / self.tail_shape if self.tail_shape else np.log(ratio)
@@ -122,8 +128,11 @@ class Calibration(msgspec.Struct, frozen=True):
 
     def _settle(self, score: float, days: float) -> float:
         """Step over the rounding of the tail's inverse, so that the rarity at the threshold is not below `days`."""
+        # Ever longer steps, from what changes the tail at all: near a score of 0 the next float is no step in rarity.
+        step = float(np.spacing(max(abs(score), self.tail_scale)))
         while self.rarity(np.array([score]))[0] < days:
-            score = float(np.nextafter(score, np.inf)) if score else np.finfo(float).tiny
+            score += step
+            step *= 2
         return score
 
 
