@@ -16,12 +16,12 @@ __all__ = ["inspect"]
 @click.argument("bundle", type=click.Path(path_type=Path))
 @config_option
 def inspect(bundle: Path, config_path: Path | None) -> None:
-    r"""Print what BUNDLE has learned, from which data, and the thresholds that follow.
+    """Print what BUNDLE has learned, from which data, and the thresholds that follow.
 
     \b
     Example:
         oddlog inspect office-bundle
-    """
+    """  # noqa: D301 - click wants the character, not the two signs
     from oddlog_core.bundle import read_bundle
 
     from oddlog.cli.options import bundle_folder

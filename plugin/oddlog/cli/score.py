@@ -30,7 +30,7 @@ __all__ = ["score"]
 @config_option
 @click.option("--table", is_flag=True, help="Print the ten oddest with their reasons.")
 def score(logs: tuple[str, ...], bundle: Path, out: Path, config_path: Path | None, table: bool) -> None:
-    r"""Score archived LOGS: files, globs and folders, plain or gzipped.
+    """Score archived LOGS: files, globs and folders, plain or gzipped.
 
     DIR/notice.log gets the notices in Zeek's format, DIR/scores.parquet a row for every record. What an earlier run
     left there is replaced.
@@ -38,7 +38,7 @@ def score(logs: tuple[str, ...], bundle: Path, out: Path, config_path: Path | No
     \b
     Example:
         oddlog score office/2024-02-01 --bundle office-bundle --out found
-    """
+    """  # noqa: D301 - click wants the character, not the two signs
     from oddlog_core.bundle import read_bundle
 
     from oddlog import archive

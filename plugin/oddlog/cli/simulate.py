@@ -48,7 +48,7 @@ __all__ = ["simulate"]
 def simulate(
     out: Path, hosts: int, days: int, seed: int, start: datetime, attacks: bool, how: Format, gzip: bool
 ) -> None:
-    r"""Make the Zeek logs of an office that does not exist, in the new folder OUT.
+    """Make the Zeek logs of an office that does not exist, in the new folder OUT.
 
     OUT/YYYY-MM-DD/ gets conn, ntlm and dce_rpc logs, and OUT/labels.tsv says of every record whether it belongs to an
     attack.
@@ -56,7 +56,7 @@ def simulate(
     \b
     Example:
         oddlog simulate office --hosts 200 --days 4 --attacks
-    """
+    """  # noqa: D301 - click wants the character, not the two signs
     columns = (TextColumn("simulating {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

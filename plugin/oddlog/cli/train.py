@@ -20,7 +20,7 @@ __all__ = ["train"]
 @config_option
 @click.option("--comment", default="", help="Kept in the bundle: what it is for.")
 def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment: str) -> None:
-    r"""Learn what is normal from LOGS and write it to a bundle.
+    """Learn what is normal from LOGS and write it to a bundle.
 
     LOGS are files, globs and folders with conn, ntlm and dce_rpc logs. The latest quarter of them is held back to set
     thresholds by. Needs the extra `train` where there are conn logs.
@@ -28,7 +28,7 @@ def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment
     \b
     Example:
         oddlog train office/2024-01-29 office/2024-01-30 --bundle office-bundle
-    """
+    """  # noqa: D301 - click wants the character, not the two signs
     from oddlog import baseline
     from oddlog.config import read_config
     from oddlog.logs import open_logs

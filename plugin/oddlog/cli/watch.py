@@ -27,7 +27,7 @@ __all__ = ["watch"]
 )
 @config_option
 def watch(logdir: Path, bundle: Path, out: Path, state: Path, config_path: Path | None) -> None:
-    r"""Score the live logs in LOGDIR as Zeek writes them; SIGTERM or Ctrl-C ends it.
+    """Score the live logs in LOGDIR as Zeek writes them; SIGTERM or Ctrl-C ends it.
 
     DIR/notice.log grows by a line for each notice; it is never rewritten. Logs that are there already are read from
     their beginning; after a restart, reading goes on where it was.
@@ -35,7 +35,7 @@ def watch(logdir: Path, bundle: Path, out: Path, state: Path, config_path: Path 
     \b
     Example:
         oddlog watch /opt/zeek/logs/current --bundle office-bundle --out /var/lib/oddlog --state /var/lib/oddlog/state
-    """
+    """  # noqa: D301 - click wants the character, not the two signs
     from oddlog_core.bundle import read_bundle
 
     from oddlog import watch as live

@@ -1,0 +1,60 @@
+"""What a command loads: `oddlog --help` starts at once, and a sensor has no torch."""
+
+from __future__ import annotations
+
+import json
+
+HEAVY = ("numba", "numpy", "onnxruntime", "pandas", "pyarrow", "scipy", "sklearn", "torch", "zat")
+TELL = f"""
+import atexit, sys
+atexit.register(lambda: print(sorted({HEAVY!r} & sys.modules.keys()), file=sys.stderr))
+""".replace("('", "{'").replace("')", "'}")
+# As if these had never been installed.
+WITHOUT_TRAINING = """
+import sys
+from importlib.machinery import PathFinder
+
+class Without:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "onnx", "onnxscript"}:
+            return None
+        return PathFinder.find_spec(name, path, target)
+
+sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.meta_path]
+"""
+
+
+def test_the_help_loads_no_library_that_is_slow_to_load(process, tmp_path):
+    said = process(["--help"], tmp_path, TELL)
+    assert said.exit_code == 0
+    assert said.err.strip() == "[]"
+
+
+def test_scoring_loads_no_torch(process, small_office, tmp_path):
+    said = process(["score", str(small_office.attacked), "--bundle", "starter", "--out", "found"], tmp_path, TELL)
+    assert said.exit_code == 0, said.err
+    assert "'pyarrow'" in said.err
+    assert "'torch'" not in said.err
+
+
+def test_a_sensor_without_torch_scores_all_three_logs(process, small_office, tmp_path):
+    arguments = ["score", str(small_office.attacked), "--bundle", "starter", "--out", "found", "--config", "many.toml"]
+    (tmp_path / "many.toml").write_text("notices_per_day = 10000\n")
+    said = process(arguments, tmp_path, WITHOUT_TRAINING)
+    assert said.exit_code == 0, said.err
+    lines = (tmp_path / "found" / "notice.log").read_text().splitlines()
+    assert {json.loads(line)["oddlog"]["log"] for line in lines} == {"conn", "dce_rpc", "ntlm"}
+
+
+def test_training_on_conn_without_torch_says_what_to_install(process, small_office, tmp_path):
+    said = process(["train", str(small_office.quiet / "conn.log"), "--bundle", "new"], tmp_path, WITHOUT_TRAINING)
+    assert said.exit_code == 1
+    assert said.err == "oddlog: learning from conn logs needs torch: pip install 'oddlog[train]'\n"
+    assert not (tmp_path / "new").exists()
+
+
+def test_training_on_logons_needs_no_torch(process, small_office, tmp_path):
+    said = process(["train", str(small_office.quiet / "ntlm.log"), "--bundle", "new"], tmp_path, WITHOUT_TRAINING)
+    assert said.exit_code == 0, said.err
+    assert (tmp_path / "new" / "bundle.json").is_file()
