@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from oddlog_core.features.conn import ROLLING, TIME_OF_DAY
+from oddlog_core.features.conn import NUMBERS, ROLLING, TIME_OF_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ ROLLING_WEIGHT = 1 / len(ROLLING)
 _RARE = 0.9999
 _LEAST_ERROR = 1.0
 _FURTHEST = 8.0
+N_AMOUNTS = len(NUMBERS) + len(ROLLING)
 
 
 class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes with the extra `train`
@@ -42,7 +43,7 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
 
     The error of a number is its squared error as a z-score, that of a category its cross-entropy; the score is the
     sum of each over the one in 10,000 of the training part. The time of day is given, not judged. Linear layers run in
-    float32; logarithms, exponentials and sums in float64, since in float32 their last bits depend on the batch size.
+    float32; logarithms of amounts and sums in float64, since in float32 their last bits depend on the batch size.
 
     Parameters
     ----------
@@ -60,7 +61,6 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
         self.register_buffer("mean", torch.from_numpy(mean))
         self.register_buffer("scale", torch.from_numpy(scale))
         self.register_buffer("weight", torch.tensor(weight, dtype=torch.float64)[:, None])
-        self.register_buffer("amount", torch.tensor([name not in TIME_OF_DAY for name in spec.numbers]))
         wide, middle, narrow = HIDDEN
         self.numbers_in = nn.Linear(self.n_numbers, wide)
         # A table per column of codes: the same as a linear layer over one-hot codes, without the zeros.
@@ -81,9 +81,12 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
 
     def standardise(self, numbers: torch.Tensor) -> torch.Tensor:
         """(n, n_numbers) float64 z-scores; 0, the baseline's mean, where a number is unset."""
-        logged = torch.log1p(torch.clamp(numbers, min=0.0))
-        z = (torch.where(self.amount, logged, numbers) - self.mean) / self.scale
-        return torch.where(torch.isnan(numbers), torch.zeros_like(z), z)
+        amounts = torch.log1p(torch.clamp(numbers[:, :N_AMOUNTS], min=0.0))
+        z = (torch.cat([amounts, numbers[:, N_AMOUNTS:]], dim=1) - self.mean) / self.scale
+        # Only the record's own numbers can be unset; looking at the others too took a seventh of the time.
+        own = z[:, : len(NUMBERS)]
+        own = torch.where(torch.isnan(numbers[:, : len(NUMBERS)]), torch.zeros_like(own), own)
+        return torch.cat([own, z[:, len(NUMBERS) :]], dim=1)
 
     def reconstruct(self, z: torch.Tensor, codes: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """z-scores as the model expects them, and logits of each column of codes, all float32."""
@@ -100,14 +103,16 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
         z = self.standardise(numbers)
         z_expected, logits = self.reconstruct(z.float(), codes)
         z_expected = z_expected.double()
-        missing = torch.isnan(numbers)
         squared = (z - z_expected) ** 2
-        errors = [torch.where(missing, torch.zeros_like(squared), squared)]
+        own = squared[:, : len(NUMBERS)]
+        own = torch.where(torch.isnan(numbers[:, : len(NUMBERS)]), torch.zeros_like(own), own)
+        errors = [own, squared[:, len(NUMBERS) :]]
         raw = z_expected * self.scale + self.mean
-        expected = [torch.where(self.amount, torch.expm1(raw), raw)]
+        expected = [torch.expm1(raw[:, :N_AMOUNTS]), raw[:, N_AMOUNTS:]]
         for column, logit in enumerate(logits):
-            log_share = torch.log_softmax(logit.double(), dim=1)
-            errors.append(-torch.gather(log_share, 1, codes[:, column : column + 1]))
+            # In float32, and twice as fast for it: the sum runs within a row, so the batch size does not matter.
+            log_share = torch.log_softmax(logit, dim=1)
+            errors.append(-torch.gather(log_share, 1, codes[:, column : column + 1]).double())
             expected.append(logit.argmax(dim=1, keepdim=True).double())
         error = torch.cat(errors, dim=1)
         # A product, not a sum: its order of addition does not depend on the batch size.
