@@ -59,6 +59,12 @@ class _Manifest(msgspec.Struct, frozen=True):
     comment: str
     detectors: dict[str, _Entry]
     files: dict[str, str]
+    sha256: str = ""
+    """Of the manifest itself without these digits: the calibrations in it decide as much as any model."""
+
+
+class _Files(msgspec.Struct):
+    files: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +107,10 @@ def write_bundle(folder: Path, trained: Mapping[str, Trained], *, oddlog: str, c
     Raises
     ------
     BundleError
-        If the folder holds something that is no bundle.
+        If the folder holds something that is no bundle, or no part of it.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-        raise BundleError(f"{folder} holds files but no bundle; give a new folder")
-    draft = folder.with_name(folder.name + ".draft")
+    _check_free(folder)
+    draft = folder.with_name(f".{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     for name, one in trained.items():
@@ -123,10 +128,32 @@ def write_bundle(folder: Path, trained: Mapping[str, Trained], *, oddlog: str, c
             if path.is_file()
         },
     )
-    (draft / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    content = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    sealed = msgspec.structs.replace(manifest, sha256=_sha256(content))
+    (draft / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(sealed), indent=1))
     if folder.exists():
         shutil.rmtree(folder)
     draft.rename(folder)
+
+
+def _check_free(folder: Path) -> None:
+    """Refuse a folder in which writing a bundle would cost someone a file."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is a file; give a new folder")
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if not found:
+        return
+    if MANIFEST not in found:
+        raise BundleError(f"{folder} holds files but no bundle; give a new folder")
+    try:
+        known = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=_Files).files
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BundleError(f"{folder / MANIFEST} is damaged: {error}; give a new folder") from None
+    strange = sorted(found - {MANIFEST, *known})
+    if strange:
+        raise BundleError(f"{folder} holds {strange[0]}, which is no part of the bundle there; give a new folder")
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -147,8 +174,10 @@ def read_bundle(folder: Path) -> Bundle:
         if version != FORMAT:
             raise BundleError(f"{path}: format is {version}, this oddlog reads {FORMAT}; train it anew")
         manifest = msgspec.json.decode(content, type=_Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} is damaged: {error}") from None
+    if _sha256(content.replace(manifest.sha256.encode(), b"", 1)) != manifest.sha256:
+        raise BundleError(f"{path} is not as it was written: its hash differs from that in it")
     for name, digest in manifest.files.items():
         try:
             found = _sha256((folder / name).read_bytes())
