@@ -1,0 +1,173 @@
+"""A bundle on disk: complete, unchanged and of this format, or refused with the file's name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from baselines import DAY, MONDAY, office
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oddlog_core.bundle import DETECTORS, FORMAT, About, Trained, read_bundle, write_bundle
+from oddlog_core.calibration import Calibration
+from oddlog_core.errors import BundleError
+from road import OPTIONS, answer
+
+WITHOUT_TORCH = [kind for kind in DETECTORS if kind.log != "conn"]
+LATER = {kind.name: office(kind.log, 200, seed=8, start=MONDAY + 2 * DAY, days=0.3) for kind in WITHOUT_TORCH}
+WORDS = {"oddlog": "0.1.0", "created": "2026-11-24T00:00:00+00:00", "comment": "for tests"}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return {kind.name: learned(kind, seed=4) for kind in WITHOUT_TORCH}
+
+
+def learned(kind, seed):
+    baseline = office(kind.log, 600, seed=seed)
+    fitted = kind.fit([baseline], OPTIONS)
+    about = About(600, len(fitted.held_back), int(baseline.clock[0]), int(baseline.clock[-1]))
+    return Trained(fitted.detector, Calibration.fit(fitted.held_back, fitted.per_day), about)
+
+
+@pytest.fixture(scope="module")
+def written(trained, tmp_path_factory):
+    """A bundle that no test may change."""
+    folder = tmp_path_factory.mktemp("written") / "office"
+    write_bundle(folder, trained, **WORDS)
+    return folder
+
+
+@pytest.fixture
+def copied(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "copied")
+
+
+def files_in(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_written_and_read_back_it_answers_the_same(trained, written):
+    bundle = read_bundle(written)
+    assert (bundle.oddlog, bundle.created, bundle.comment) == tuple(WORDS.values())
+    assert bundle.trained.keys() == trained.keys()
+    for name, one in bundle.trained.items():
+        assert (one.calibration, one.about) == (trained[name].calibration, trained[name].about)
+        threshold = one.calibration.threshold(0.02)
+        found = answer(one.detector, [LATER[name]], threshold)
+        assert found.findings
+        assert found == answer(trained[name].detector, [LATER[name]], threshold)
+
+
+def test_all_of_it_is_json_or_onnx(written):
+    assert {path.suffix for path in files_in(written)} <= {".json", ".onnx"}
+    for path in written.rglob("*.json"):
+        json.loads(path.read_text())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(st.data())
+def test_a_changed_byte_anywhere_is_refused_with_the_name_of_a_file(written, data):
+    path = data.draw(st.sampled_from(files_in(written)))
+    content = path.read_bytes()
+    at = data.draw(st.integers(0, len(content) - 1))
+    other = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[at]))
+    try:
+        path.write_bytes(content[:at] + bytes([other]) + content[at + 1 :])
+        with pytest.raises(BundleError, match=r"bundle\.json|modes\.json|profiles\.json"):
+            read_bundle(written)
+    finally:
+        path.write_bytes(content)
+
+
+def test_a_missing_file_is_named(written, tmp_path):
+    for i, path in enumerate(files_in(written)):
+        copy = shutil.copytree(written, tmp_path / str(i))
+        (copy / path.relative_to(written)).unlink()
+        with pytest.raises(BundleError, match=path.name):
+            read_bundle(copy)
+
+
+def test_a_folder_that_is_no_bundle_is_named(tmp_path):
+    with pytest.raises(BundleError, match="nowhere is no bundle"):
+        read_bundle(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("number", [FORMAT + 1, None, "1"])
+def test_another_format_is_refused_and_both_are_said(copied, number):
+    manifest = json.loads((copied / "bundle.json").read_text())
+    (copied / "bundle.json").write_text(json.dumps({**manifest, "format": number}))
+    with pytest.raises(BundleError, match=rf"bundle\.json: format is {number}, this oddlog reads {FORMAT}"):
+        read_bundle(copied)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"null", b"[]", b"{", b'{"format": 1}', b"\xff\xfe", b'{"format": "\xff"}'])
+def test_a_garbage_manifest_is_named(copied, garbage):
+    (copied / "bundle.json").write_bytes(garbage)
+    with pytest.raises(BundleError, match=r"bundle\.json"):
+        read_bundle(copied)
+
+
+def test_the_digest_names_the_content(trained, written, tmp_path):
+    write_bundle(tmp_path / "again", trained, **WORDS)
+    assert read_bundle(tmp_path / "again").digest == read_bundle(written).digest
+    write_bundle(tmp_path / "other", trained, **{**WORDS, "comment": "for other tests"})
+    assert read_bundle(tmp_path / "other").digest != read_bundle(written).digest
+
+
+def test_a_bundle_is_replaced_whole_and_no_draft_stays(trained, copied):
+    name = WITHOUT_TORCH[0].name
+    write_bundle(copied, {name: learned(WITHOUT_TORCH[0], seed=5)}, **WORDS)
+    assert read_bundle(copied).trained.keys() == {name}
+    assert {path.name for path in copied.iterdir()} == {"bundle.json", name}
+    assert [path.name for path in copied.parent.iterdir()] == ["copied"]
+
+
+def test_an_empty_folder_becomes_a_bundle(trained, tmp_path):
+    (tmp_path / "new").mkdir()
+    write_bundle(tmp_path / "new", trained, **WORDS)
+    assert read_bundle(tmp_path / "new").trained.keys() == trained.keys()
+
+
+def refused(folder, trained, says):
+    before = {path: path.read_bytes() for path in files_in(folder.parent)}
+    with pytest.raises(BundleError, match=says):
+        write_bundle(folder, trained, **WORDS)
+    assert {path: path.read_bytes() for path in files_in(folder.parent)} == before
+
+
+def test_a_folder_of_other_files_is_not_overwritten(trained, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.txt").write_text("years of work")
+    refused(tmp_path / "home", trained, "holds files but no bundle")
+
+
+def test_a_bundle_beside_other_files_is_not_overwritten(trained, copied):
+    (copied / "notes").mkdir()
+    (copied / "notes" / "mine.txt").write_text("why we trained it so")
+    refused(copied, trained, r"notes/mine\.txt, which is no part of the bundle")
+
+
+def test_a_folder_with_a_damaged_manifest_is_not_overwritten(trained, copied):
+    (copied / "bundle.json").write_text("{")
+    refused(copied, trained, r"bundle\.json is damaged")
+
+
+def test_a_file_is_not_overwritten(trained, tmp_path):
+    (tmp_path / "bundle").write_text("not a folder")
+    refused(tmp_path / "bundle", trained, "is a file")
+
+
+def test_a_detector_of_a_newer_oddlog_is_named(trained, tmp_path):
+    name = WITHOUT_TORCH[0].name
+    write_bundle(tmp_path / "newer", {"ntlm-oracle": trained[name]}, **WORDS)
+    with pytest.raises(BundleError, match=r"bundle\.json: no detector is called 'ntlm-oracle'"):
+        read_bundle(tmp_path / "newer")
+
+
+def test_the_calibration_read_back_is_exact_to_the_last_bit(trained, written):
+    for name, one in read_bundle(written).trained.items():
+        scores = np.linspace(0, 20, 101)
+        assert (one.calibration.rarity(scores) == trained[name].calibration.rarity(scores)).all()
