@@ -20,8 +20,8 @@ __all__ = ["clauses", "sentence"]
 _COUNTED = {
     "operations": ("made", "call"),
     "distinct responders": ("called", "host"),
-    "distinct endpoints": ("used", "different endpoint"),
-    "distinct operations": ("used", "different operation"),
+    "distinct endpoints": ("used", "endpoint"),
+    "distinct operations": ("used", "operation"),
 }
 
 

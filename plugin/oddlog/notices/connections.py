@@ -38,15 +38,29 @@ _VERBS = {"orig": "sent", "resp": "got back"}
 _SIDES = {"orig_bytes": "orig", "orig_pkts": "orig", "resp_bytes": "resp", "resp_pkts": "resp"}
 _ROLLING = re.compile(r"(mean|std)_(orig|resp)_(bytes|pkts)_(\d+)s")
 _TIME = ("time_of_day_sin", "time_of_day_cos")
-_RANGES = {"system port": "a port below 1024", "user port": "a rarer port", "dynamic port": "a port from 49152 on"}
+_RANGES = {
+    "system port": "a port below 1024",
+    "user port": "a port from 1024 to 49151",
+    "dynamic port": "a port from 49152 on",
+}
 
 
 def clauses(reasons: Sequence[Reason], finding: Finding) -> list[Clause]:
-    """One clause for what a side sent, in bytes and packets, one for the time of day, one for the traffic around."""
+    """One clause for what a side sent, in bytes and packets, one for the time of day, one for the traffic around.
+
+    The weightiest comes first, but for those that say little to a reader.
+    """
     groups: dict[str, list[Reason]] = {}
     for reason in reasons:
         groups.setdefault(_about(reason.field), []).append(reason)
-    return [_clause(about, group, finding) for about, group in groups.items()]
+    found = [_clause(about, group, finding) for about, group in groups.items()]
+    return sorted(found, key=lambda clause: (_tells_little(clause.about, groups[clause.about]), -clause.share))
+
+
+def _tells_little(about: str, reasons: list[Reason]) -> bool:
+    """Whether others come first though this weighs more: packets without bytes, a port picked at random."""
+    packets_only = about in _VERBS and all(reason.field.endswith("pkts") for reason in reasons)
+    return packets_only or about in ("id.orig_p", "time") or about.startswith("around")
 
 
 def _about(field: str) -> str:

@@ -35,7 +35,7 @@ def reason_words(reason: Reason, finding: Finding) -> str:
 def message(finding: Finding) -> str:
     """What happened and the main reason, then the other reasons, then how rare it is."""
     speaker = _speaker(finding)
-    said = speaker.clauses(finding.reasons, finding)
-    said = said[:1] + [clause for clause in said[1:_MOST_CLAUSES] if clause.share >= _LEAST_SHARE]
+    clauses = speaker.clauses(finding.reasons, finding)
+    said = [clause for clause in clauses if clause.share >= _LEAST_SHARE][:_MOST_CLAUSES] or clauses[:1]
     once = rarity_words(finding.rarity)
     return f"{speaker.sentence(finding, said)} {once[0].upper()}{once[1:]}."

@@ -101,6 +101,20 @@ def test_a_reason_that_carries_next_to_nothing_stays_out_of_the_message_but_not_
     assert "usually about 1 s" not in message(lone)
 
 
+def test_bytes_are_told_before_packets_that_weigh_more(make_finding):
+    reasons = (sent(471_091.0, 1_927.0, 0.4, side="resp", what="pkts"), sent(1.38e9, 44_200.0, 0.2))
+    assert message(make_finding(reasons=reasons)) == (
+        "10.2.4.17 sent 1.38 GB to 203.0.113.9:443 (tcp/ssl) over 38 min; about 44 kB is usual for such a connection. "
+        "Also: got back 471,091 packets (usually about 1,900 packets). Once in 90 days."
+    )
+
+
+def test_a_port_that_was_picked_at_random_is_not_the_headline(make_finding):
+    reasons = (Reason("id.orig_p", "dynamic port", "user port", 0.6), sent(5e6, 100.0, 0.3))
+    assert message(make_finding(reasons=reasons)).startswith("10.2.4.17 sent 5 MB to ")
+    assert "came from port 48818 (usually a port from 1024 to 49151)" in message(make_finding(reasons=reasons))
+
+
 def test_the_length_is_not_told_twice(make_finding):
     finding = make_finding(reasons=(sent(1.2e9, 40_000.0), Reason("duration", 2280.0, 12.0, 0.3)))
     assert message(finding).count("38 min") == 1
