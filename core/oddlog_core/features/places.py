@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Places", "local_time"]
 
 _QUARTER = 900_000_000
+# 2242: a time out of all bounds, as a damaged record may have, gets the offset of the nearest moment that has one.
+_LAST_QUARTER = 2**33 // 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def local_time(moments: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     if zone == "UTC" or not len(moments):
         return moments
     # Every zone's offset changes on a quarter of an hour.
-    quarters, of = np.unique(moments // _QUARTER, return_inverse=True)
+    quarters, of = np.unique((moments // _QUARTER).clip(0, _LAST_QUARTER), return_inverse=True)
     tz = ZoneInfo(zone)
     offsets = [datetime.fromtimestamp(int(q) * 900, UTC).astimezone(tz).utcoffset() for q in quarters]
     seconds = np.array([int(offset.total_seconds()) if offset else 0 for offset in offsets], np.int64)
