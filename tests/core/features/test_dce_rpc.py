@@ -1,0 +1,84 @@
+"""Host windows against a dict of sets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+from baselines import anew, records
+from hypothesis import given
+from hypothesis import strategies as st
+from inventions import CUTS, pieces
+from oddlog_core.features.dce_rpc import COUNTS, HostWindow
+
+FIELDS = ("id.resp_h", "endpoint", "operation")
+NAME = st.none() | st.sampled_from(["a", "b", "c", "d"])
+
+
+@st.composite
+def operations(draw):
+    hosts = draw(st.lists(st.sampled_from(["10.0.0.1", "10.0.0.2", "fe80::1", "10.0.0.9"]), max_size=40))
+    rows = [{"id.orig_h": host, **{name: draw(NAME) for name in FIELDS}} for host in hosts]
+    return records("dce_rpc", [{k: v for k, v in row.items() if v is not None} for row in rows])
+
+
+def value(column, i):
+    return None if column.codes[i] < 0 else column.values[column.codes[i]]
+
+
+def naive(log):
+    """Host and counts after each record; an unset field is a value of its own."""
+    seen = defaultdict(lambda: (defaultdict(int), *(set() for _ in FIELDS)))
+    out = []
+    for i in range(len(log)):
+        host = value(log.categories["id.orig_h"], i)
+        records_, *fields = seen[host]
+        records_["n"] += 1
+        for name, distinct in zip(FIELDS, fields, strict=True):
+            distinct.add(value(log.categories[name], i))
+        out.append((host, [records_["n"], *map(len, fields)]))
+    return out
+
+
+def running(window, log, cuts):
+    out = []
+    for piece in pieces(len(log), cuts):
+        hosts, counts = window.update(anew(log, piece), 0, piece.stop - piece.start)
+        out += [(window.hosts[host], row.tolist()) for host, row in zip(hosts, counts, strict=True)]
+    return out
+
+
+@given(operations(), CUTS)
+def test_counts_so_far_are_those_of_a_dict_of_sets_however_the_log_is_cut(log, cuts):
+    window = HostWindow()
+    expected = naive(log)
+    assert running(window, log, cuts) == expected
+    assert dict(zip(window.hosts, window.counts.tolist(), strict=True)) == dict(expected)
+    assert len(COUNTS) == window.counts.shape[1]
+
+
+@given(operations(), CUTS)
+def test_hosts_come_in_the_order_of_their_first_record_however_the_log_is_cut(log, cuts):
+    window = HostWindow()
+    running(window, log, cuts)
+    assert window.hosts == list(dict.fromkeys(host for host, _ in naive(log)))
+
+
+@given(operations(), st.floats(0, 1))
+def test_an_open_window_restored_counts_on(log, interruption):
+    at = round(interruption * len(log))
+    window = HostWindow()
+    running(window, anew(log, slice(0, at)), [])
+    restored = HostWindow.restore(window.export())
+    rest = anew(log, slice(at, len(log)))
+    assert running(restored, rest, []) == running(window, rest, [])
+    assert restored.hosts == window.hosts
+    np.testing.assert_array_equal(restored.counts, window.counts)
+
+
+def test_only_the_rows_asked_for_are_taken_in():
+    log = records("dce_rpc", [{"id.orig_h": f"10.0.0.{i}", "operation": "Op"} for i in range(5)])
+    window = HostWindow()
+    hosts, counts = window.update(log, 1, 3)
+    assert window.hosts == ["10.0.0.1", "10.0.0.2"]
+    assert (hosts.tolist(), counts[:, 0].tolist()) == ([0, 1], [1, 1])
