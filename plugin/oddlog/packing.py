@@ -13,7 +13,8 @@ _ARRAY = "\0array"
 
 
 def _encode(value: object) -> object:
-    if isinstance(value, np.ndarray):
+    # Objects would be packed as addresses, and a structured array forgets its fields.
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "OV":
         return {_ARRAY: value.dtype.str, "shape": value.shape, "data": value.tobytes()}
     raise TypeError(f"a state holds {type(value).__name__}, which a checkpoint cannot")
 
