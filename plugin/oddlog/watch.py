@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from oddlog.errors import OddlogError
 from oddlog.logs import Decoder
 from oddlog.notices import NoticeWriter, notice_ids
 from oddlog.packing import pack, unpack
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from oddlog.config import Config
     from oddlog.errors import LogError
+    from oddlog.notices import Finding
     from oddlog.pipeline import Outcome, Road
     from oddlog.tail import Chunk
 
@@ -33,6 +35,7 @@ CHECKPOINT_EVERY = 5.0
 """Seconds."""
 
 _BAD_LINES_TOLD = 20
+_RETRY = 1.0
 
 
 @dataclass(slots=True)
@@ -73,21 +76,24 @@ def watch(
         Where notices go, and what must survive a restart; made if missing.
     stop : threading.Event
     clock : callable
-        Seconds, for silence and checkpoints.
+        Seconds, for silence, checkpoints and waiting.
 
     Raises
     ------
     OddlogError
-        If another instance uses `state`.
+        If another instance uses `state`, or it is stopped while a notice cannot be written; what was not written is
+        then written by the next run.
+    OSError
+        If `out` or `state` cannot be used.
     """
     out.mkdir(parents=True, exist_ok=True)
     state.mkdir(parents=True, exist_ok=True)
     path = out / "notice.log"
     with lock(state), NoticeWriter(path, config.notice_format, config.suppress_for) as notices:
-        watcher = _Watcher(bundle, config, notices, path, state / "checkpoint", clock)
+        watcher = _Watcher(bundle, config, notices, path, state / "checkpoint", stop, clock)
         resume = watcher.resume()
         names = tuple(watcher.roads)
-        with Tailer(folder, names, resume, on_trouble=_tell_trouble, sleep=stop.wait) as tailer:
+        with Tailer(folder, names, resume, on_trouble=_tell_trouble, clock=clock, sleep=stop.wait) as tailer:
             _log.info("watching %s for %s", folder, ", ".join(f"{name}.log" for name in names))
             while not stop.is_set():
                 watcher.take(tailer.poll())
@@ -108,6 +114,7 @@ class _Watcher:
         notices: NoticeWriter,
         notice_path: Path,
         checkpoint_path: Path,
+        stop: threading.Event,
         clock: Callable[[], float],
     ) -> None:
         self.roads: dict[str, Road] = roads(bundle, config)
@@ -115,11 +122,13 @@ class _Watcher:
         self._bundle = bundle.digest
         self._decoders: dict[str, Decoder] = {}
         self._notices, self._notice_path, self._checkpoint_path = notices, notice_path, checkpoint_path
-        self._clock = clock
+        self._stop, self._clock = stop, clock
         self._heard = dict.fromkeys(self.roads, clock())
-        self._checkpointed = clock()
+        # The first comes with the first records: without any, nobody looks for what was rotated away before a restart.
+        self._checkpointed = clock() - CHECKPOINT_EVERY
         self._changed = False
-        self._said: set[str] = set()
+        self._said: Counter[str] = Counter()
+        self._told: int | None = None
 
     def resume(self) -> Any:
         """Take over the last checkpoint; where the tailer shall go on, None to begin at the beginning."""
@@ -127,8 +136,10 @@ class _Watcher:
             checkpoint = read_checkpoint(self._checkpoint_path)
         except CheckpointError as error:
             _log.warning("%s; starting afresh", error)
-            return None
+            checkpoint = None
         if checkpoint is None:
+            # Nobody knows how far it came before it was killed.
+            self._said = notice_ids(self._notice_path)
             return None
         states = {name: unpack(data) for name, data in checkpoint.states.items()}
         if states["bundle"] == self._bundle:
@@ -165,26 +176,54 @@ class _Watcher:
         for outcome in outcomes:
             for finding in outcome.findings:
                 self._changed = True
-                if finding.id in self._said:
-                    self._said.discard(finding.id)
+                if self._said[finding.id]:
+                    self._said[finding.id] -= 1
                     continue
-                self._notices.write(finding)
+                self._write(finding)
                 self.watched.notices[f"Oddlog::{finding.note}"] += 1
+
+    def _write(self, finding: Finding) -> None:
+        """Append a notice; a full disk is waited for, since a notice that is passed over is lost."""
+        try:
+            self._notices.write(finding)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            return
+        _log.warning("%s cannot be written (%s); waiting until it can", self._notice_path, reason)
+        while not self._stop.wait(_RETRY):
+            try:
+                self._notices.flush()
+            except OSError:
+                continue
+            _log.info("%s can be written again", self._notice_path)
+            return
+        raise OddlogError(f"{self._notice_path}: {reason}; what was not written will be after the next start")
 
     def due(self) -> bool:
         """Whether it is time for a checkpoint and there is something new."""
         return self._changed and self._clock() - self._checkpointed >= CHECKPOINT_EVERY
 
     def checkpoint(self, tailer: Tailer) -> None:
-        """Make notices durable, then the position and the state that they follow from."""
-        states = {
-            "bundle": pack(self._bundle),
-            "decoders": pack({source: decoder.state() for source, decoder in self._decoders.items()}),
-            "notices": pack(self._notices.sync()),
-        }
-        states |= {f"road {log}": pack(road.export()) for log, road in self.roads.items()}
-        write_checkpoint(self._checkpoint_path, Checkpoint(tailer.position(), states))
-        self._checkpointed, self._changed = self._clock(), False
+        """Make notices durable, then the position and the state that they follow from.
+
+        Where that fails the last checkpoint stays: a restart from there scores more anew, and says nothing twice.
+        """
+        self._checkpointed = self._clock()
+        try:
+            states = {
+                "bundle": pack(self._bundle),
+                "decoders": pack({source: decoder.state() for source, decoder in self._decoders.items()}),
+                "notices": pack(self._notices.sync()),
+            }
+            states |= {f"road {log}": pack(road.export()) for log, road in self.roads.items()}
+            write_checkpoint(self._checkpoint_path, Checkpoint(tailer.position(), states))
+        except OSError as error:
+            if error.errno != self._told:
+                _log.warning("no checkpoint could be written (%s); the last one stays", error)
+            self._told = error.errno
+        else:
+            self._told, self._changed = None, False
 
     def _tell_bad(self, error: LogError) -> None:
         self.watched.bad_lines += 1

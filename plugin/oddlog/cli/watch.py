@@ -40,11 +40,15 @@ def watch(logdir: Path, bundle: Path, out: Path, state: Path, config_path: Path 
 
     from oddlog import watch as live
     from oddlog.config import read_config
+    from oddlog.errors import OddlogError
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    watched = live.watch(logdir, read_bundle(bundle), read_config(config_path), out, state, stop)
+    try:
+        watched = live.watch(logdir, read_bundle(bundle), read_config(config_path), out, state, stop)
+    except OSError as error:
+        raise OddlogError(f"{error.filename or out}: {error.strerror or error}") from error
     notices = ", ".join(f"{note} {n:,}" for note, n in sorted(watched.notices.items())) or "none"
     click.echo(f"{watched.records:,} records, {watched.bad_lines:,} bad lines, notices: {notices}", err=True)

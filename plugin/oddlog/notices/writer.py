@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from oddlog.notices.notice import LINES, TSV_HEADER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from oddlog.notices.finding import Finding
@@ -33,38 +37,51 @@ class NoticeWriter:
 
     def __init__(self, path: Path, format_: Format = "json", suppress_for: float = 3600.0) -> None:
         self._path, self._format, self._suppress_for = path, format_, suppress_for
-        self._file = -1
-        self._open()
+        self._rest = b""
+        self._torn = False
+        self._file = self._open()
+        self.flush()
 
-    def _open(self) -> None:
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        size = os.fstat(self._file).st_size
+    def _open(self) -> int:
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        size = os.fstat(file).st_size
         if self._format == "tsv" and not size:
-            self._append(TSV_HEADER)
-        elif size and os.pread(self._file, 1, size - 1) != b"\n":
+            self._rest = TSV_HEADER + self._rest
+        elif size and os.pread(file, 1, size - 1) != b"\n":
             # A full disk or a power cut left half a line.
-            self._append(b"\n")
+            self._rest = b"\n" + self._rest
+        return file
 
     def write(self, finding: Finding) -> None:
-        """Append one notice."""
-        line = LINES[self._format](finding, self._suppress_for)
-        if not self._is_current():
-            self.close()
-            self._open()
-        self._append(line)
+        """Append one notice.
 
-    def _append(self, data: bytes) -> None:
-        """Write all; that is one `write` unless the system cuts it short."""
-        while data:
-            data = data[os.write(self._file, data) :]
+        Raises
+        ------
+        OSError
+            Not all of it could be written; the rest is kept, and `flush` tries again.
+        """
+        self._rest += LINES[self._format](finding, self._suppress_for)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what is left to write; that is one `write` a notice unless the system cuts it short."""
+        # The second half of a line follows the first, wherever that file is now.
+        if not self._torn and not self._is_current():
+            # Before the descriptor goes: `sync` will know the new file only.
+            os.fsync(self._file)
+            file = self._open()
+            os.close(self._file)
+            self._file = file
+        while self._rest:
+            self._rest = self._rest[os.write(self._file, self._rest) :]
+            self._torn = bool(self._rest)
 
     def _is_current(self) -> bool:
         try:
             there = self._path.stat()
         except FileNotFoundError:
             return False
-        mine = os.fstat(self._file)
-        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+        return os.path.samestat(there, os.fstat(self._file))
 
     def sync(self) -> list[int]:
         """Make durable what was written; device, inode and size of the file, for `notice_ids`."""
@@ -83,13 +100,44 @@ class NoticeWriter:
         self.close()
 
 
-def notice_ids(path: Path, since: list[int]) -> set[str]:
-    """Ids of the notices that were written to a file after `NoticeWriter.sync` returned `since`."""
+def notice_ids(path: Path, since: list[int] | None = None) -> Counter[str]:
+    """Ids of the notices that were written after `NoticeWriter.sync` returned `since`, and how often each was.
+
+    Without `since` all that the file holds. Where the file was renamed within its folder since then, it and the files
+    after it are read too.
+    """
+    ids: Counter[str] = Counter()
+    for file, start in _written_since(path, since):
+        try:
+            with file.open("rb") as lines:
+                lines.seek(start)
+                ids.update(found[1].decode() for line in lines if (found := _ID.search(line)) and _is_whole(line))
+        except FileNotFoundError:
+            continue
+    return ids
+
+
+def _written_since(path: Path, since: list[int] | None) -> Iterator[tuple[Path, int]]:
+    """Files to read, and from where."""
+    files = {file: file.stat() for file in path.parent.glob(f"{path.name}*")} if since else {}
+    for file, status in files.items():
+        if since and [status.st_dev, status.st_ino] == since[:2]:
+            # A file that is shorter than it was has been emptied and written anew.
+            yield file, since[2] if since[2] <= status.st_size else 0
+            if file != path:
+                yield from (
+                    (other, 0) for other in files if other != file and files[other].st_mtime_ns >= status.st_mtime_ns
+                )
+            return
+    yield path, 0
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line is a notice, and not the half of one that a full disk or a power cut left."""
+    if not line.startswith(b"{"):
+        return line.count(b"\t") == TSV_HEADER.splitlines()[-1].count(b"\t") - 1
     try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if [status.st_dev, status.st_ino] == since[:2]:
-                file.seek(since[2])
-            return {found[1].decode() for line in file if (found := _ID.search(line))}
-    except FileNotFoundError:
-        return set()
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True
