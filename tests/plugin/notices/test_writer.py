@@ -114,3 +114,59 @@ def test_no_user_can_name_himself_like_an_id(make_finding, tmp_path):
             since = notices.sync()
             notices.write(make_finding("ntlm", record={"username": name, "uid": name}))
         assert set(notice_ids(path, since)) == {make_finding("ntlm", record={"username": name, "uid": name}).id}
+
+
+def test_files_it_was_renamed_to_since_then_are_read_too(make_finding, tmp_path):
+    path = tmp_path / "notice.log"
+    with NoticeWriter(path) as notices:
+        notices.write(make_finding())
+        since = notices.sync()
+        notices.write(make_finding("ntlm"))
+        path.rename(tmp_path / "notice.log.2")
+        notices.write(make_finding("dce_rpc"))
+        path.rename(tmp_path / "notice.log.1")
+        notices.write(make_finding("ntlm"))
+    assert notice_ids(path, since) == {make_finding("ntlm").id: 2, make_finding("dce_rpc").id: 1}
+
+
+def test_ids_of_a_file_that_was_emptied_since_then_are_all_read(make_finding, tmp_path):
+    path = tmp_path / "notice.log"
+    with NoticeWriter(path) as notices:
+        for _ in range(3):
+            notices.write(make_finding())
+        since = notices.sync()
+        os.truncate(path, 0)
+        notices.write(make_finding("ntlm"))
+    assert notice_ids(path, since) == {make_finding("ntlm").id: 1}
+
+
+@pytest.mark.parametrize(("how", "lost"), [("json", 3), ("tsv", 12)])
+def test_half_a_notice_was_not_said(make_finding, tmp_path, how, lost):
+    path = tmp_path / "notice.log"
+    for _ in range(2):
+        with NoticeWriter(path, how) as notices:
+            notices.write(make_finding("ntlm"))
+        os.truncate(path, path.stat().st_size - lost)
+    with NoticeWriter(path, how) as notices:
+        notices.write(make_finding())
+    assert notice_ids(path) == {make_finding().id: 1}
+
+
+def test_a_rest_that_a_full_disk_kept_back_follows_its_half_and_not_another_file(make_finding, tmp_path, monkeypatch):
+    path, rotated, write = tmp_path / "notice.log", tmp_path / "notice.log.1", os.write
+
+    def full(file, data):
+        if not data.startswith(b'{"ts"'):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, data[:100])
+
+    with NoticeWriter(path) as notices:
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            notices.write(make_finding())
+        monkeypatch.setattr(os, "write", write)
+        path.rename(rotated)
+        notices.flush()
+        notices.write(make_finding("ntlm"))
+    assert rotated.read_bytes() == json_line(make_finding(), 3600.0)
+    assert path.read_bytes() == json_line(make_finding("ntlm"), 3600.0)
