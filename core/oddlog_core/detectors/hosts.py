@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
-from sklearn.cluster import KMeans
 
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
 from oddlog_core.errors import BaselineError
@@ -67,6 +66,9 @@ class HostsDetector(Detector):
     @classmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
         """Cluster the baseline's host-windows; see `Detector.fit`."""
+        # Importing scikit-learn takes a second, which scoring need not wait for.
+        from sklearn.cluster import KMeans  # noqa: PLC0415
+
         profiles = [counts for _, counts in _closed_windows(baseline, options.window)]
         n_windows = len(profiles)
         if n_windows < 2:

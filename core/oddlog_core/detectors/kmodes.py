@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
-from kmodes.kmodes import KModes
 
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
 from oddlog_core.errors import BaselineError
@@ -127,6 +126,9 @@ class KModesDetector(Detector):
 
 def _fit_modes(rows: NDArray[np.int32], weights: NDArray[np.intp], options: FitOptions) -> NDArray[np.int32]:
     """Modes of distinct rows with weights: the cheapest of `N_INIT` runs."""
+    # kmodes imports scikit-learn, which takes a second that scoring need not wait for.
+    from kmodes.kmodes import KModes  # noqa: PLC0415
+
     n_modes = min(N_MODES, len(rows))
     # kmodes renumbers categories; dense codes by column make its numbering ours, so initial modes can be passed in.
     dense, values = np.empty_like(rows), []
