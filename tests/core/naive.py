@@ -61,6 +61,63 @@ def advance(moments):
     return clock, bad
 
 
+def damped(times, keys, values, rates):
+    """Table I of Kitsune's paper over each stream's whole past, in long doubles; nan is no record."""
+    past, out = defaultdict(list), []
+    for i, (now, key) in enumerate(zip(times, keys, strict=True)):
+        if i and now < times[i - 1]:
+            past.clear()
+        for column, value in enumerate(values[i]):
+            past[key, column] += [(now, value)] if value == value else []  # noqa: PLR0124
+        moments = [[_moments(past[key, column], now, rate) for rate in rates] for column in range(len(values[i]))]
+        out.append([[(weight, mean, np.sqrt(variance)) for weight, mean, variance in row] for row in moments])
+    return np.moveaxis(np.array(out, np.longdouble).reshape(len(times), -1, len(rates), 3), 3, 2)
+
+
+def damped_pairs(times, keys, directions, values, rates):
+    past, last, products = defaultdict(list), defaultdict(int), defaultdict(list)
+    out = np.zeros((len(times), 7, len(rates)), np.longdouble)
+    for i, (now, key, own) in enumerate(zip(times, keys, directions, strict=True)):
+        if i and now < times[i - 1]:
+            past, last, products = defaultdict(list), defaultdict(int), defaultdict(list)
+        for stream, value in zip((own, 1 - own), values[i], strict=True):
+            if value == value:  # noqa: PLR0124
+                past[key, stream].append((now, value))
+                for r, rate in enumerate(rates):
+                    last[key, stream, r] = _residual(past[key, stream], rate)
+                    other = last[key, 1 - stream, r] if _moments(past[key, 1 - stream], now, rate)[0] else 0
+                    products[key, r].append((now, last[key, stream, r] * other))
+        for r, rate in enumerate(rates):
+            (w_i, mean_i, var_i), (w_j, mean_j, var_j) = (_moments(past[key, s], now, rate) for s in (own, 1 - own))
+            covariance = sum(_decay(rate, now, t) * p for t, p in products[key, r]) / (w_i + w_j) if w_i + w_j else 0
+            spread = np.sqrt(var_i) * np.sqrt(var_j)
+            magnitude, radius = np.sqrt(mean_i**2 + mean_j**2), np.sqrt(var_i**2 + var_j**2)
+            correlation = np.clip(covariance / spread, -1, 1) if spread else 0
+            out[i, :, r] = w_i, mean_i, np.sqrt(var_i), magnitude, radius, covariance, correlation
+    return out
+
+
+def _decay(rate, now, then):
+    return np.exp2(np.longdouble(-rate) * (now - np.array(then, np.int64)) / np.longdouble(10**6))
+
+
+def _moments(past, now, rate):
+    """Weight, mean and variance; the latter from all differences, so that nothing cancels."""
+    weights = _decay(rate, now, [time for time, _ in past])
+    if weights.sum() < 2.0**-1000:
+        return 0, 0, 0
+    values = np.array([value for _, value in past], np.longdouble)
+    shares = weights / weights.sum()
+    squares = (values[:, None] - values) ** 2 * shares[:, None] * shares
+    return weights.sum(), (shares * values).sum(), squares.sum() / 2
+
+
+def _residual(past, rate):
+    now, value = past[-1]
+    weights = _decay(rate, now, [time for time, _ in past])
+    return sum(w * (np.longdouble(value) - v) for w, (_, v) in zip(weights, past, strict=True)) / weights.sum()
+
+
 def p_value(held_back, score):
     """Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World (2005), eq. 2.2."""
     return (sum(other >= score for other in held_back) + 1) / (len(held_back) + 1)

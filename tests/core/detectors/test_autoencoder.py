@@ -1,0 +1,99 @@
+"""The exported model against the one that torch trained."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+from baselines import DAY, MONDAY, anew, inventions, odd, office, records
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oddlog_core.detectors.autoencoder import AutoencoderDetector
+from oddlog_core.features.conn import TIME_OF_DAY, ConnFeatures, learn_spec
+from road import answer
+
+torch = pytest.importorskip("torch")
+BASELINE = office("conn", 1500, seed=2, days=4.0)
+LATER = office("conn", 500, seed=3, start=MONDAY + 4 * DAY)
+
+
+@pytest.fixture(scope="module")
+def learned():
+    """What torch trained, and the detector that runs its export."""
+    from oddlog_core.training import flow  # noqa: PLC0415
+
+    spec = learn_spec([BASELINE])
+    assert spec.time_of_day
+    features = ConnFeatures(spec).transform(BASELINE)
+    model = flow.train(features, spec, 2, 0, lambda _: None)
+    return model, AutoencoderDetector(spec, flow.export(model, features.shape[1])), spec
+
+
+def by_torch(model, features):
+    with torch.no_grad():
+        return [output.numpy() for output in model(torch.from_numpy(features))]
+
+
+def test_the_exported_model_scores_as_torch_does(learned):
+    model, detector, spec = learned
+    log = records("conn", [{"ts": MONDAY}])
+    for batch in (LATER, odd("conn", MONDAY), log):
+        expected, _, _ = by_torch(model, ConnFeatures(spec).transform(batch))
+        found = [told.score for told in answer(detector, [batch], np.inf).scores]
+        npt.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_errors_by_feature_sum_to_the_score(learned):
+    model, _, spec = learned
+    features = ConnFeatures(spec).transform(LATER)
+    score, error, _ = by_torch(model, features)
+    assert error.shape == features.shape
+    assert (error >= 0).all()
+    npt.assert_allclose(error.sum(axis=1), score, rtol=1e-9)
+
+
+def test_reasons_are_the_features_with_the_largest_errors_with_the_value_seen(learned):
+    model, detector, spec = learned
+    attack = odd("conn", MONDAY + DAY)
+    features = ConnFeatures(spec).transform(attack)
+    _, error, expected = by_torch(model, features)
+    names = [*spec.numbers, *spec.coded]
+    [told] = answer(detector, [attack], -np.inf).findings
+    assert [reason.field for reason in told.reasons] == [names[f] for f in np.argsort(-error[0])[: len(told.reasons)]]
+    for reason in told.reasons:
+        f = names.index(reason.field)
+        assert reason.share == pytest.approx(error[0, f] / error[0].sum(), rel=1e-4)
+        if reason.field in spec.numbers:
+            assert reason.seen == features[0, f]
+            assert reason.expected == pytest.approx(expected[0, f], rel=1e-3, abs=1e-6)
+        else:
+            assert reason.seen == spec.names_of(reason.field)[int(features[0, f])]
+            assert reason.expected == spec.names_of(reason.field)[int(expected[0, f])]
+
+
+def test_an_unset_number_is_no_error_of_its_own(learned):
+    model, _, spec = learned
+    features = ConnFeatures(spec).transform(records("conn", [{"ts": MONDAY, "orig_pkts": 1}]))
+    _, error, _ = by_torch(model, features)
+    names = [*spec.numbers, *spec.coded]
+    unset = [names.index(name) for name in ("duration", "orig_bytes", "resp_bytes", "resp_pkts")]
+    npt.assert_array_equal(error[0, unset], 0.0)
+    assert error[0, names.index("orig_pkts")] > 0
+
+
+def test_the_hour_alone_is_no_reason(learned):
+    _, detector, _ = learned
+    reasons = [r.field for told in answer(detector, [LATER], -np.inf).findings for r in told.reasons if r.share > 0]
+    assert reasons
+    assert not set(reasons) & set(TIME_OF_DAY)
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 60), inventions("conn"))
+def test_a_score_is_the_same_to_the_last_bit_at_any_place_of_any_batch(learned, size, invented):
+    _, detector, spec = learned
+    for log in (anew(LATER, slice(0, 200)), invented):
+        features = ConnFeatures(spec).transform(log)
+        whole = detector._score(features)
+        parts = [detector._score(features[start : start + size]) for start in range(0, len(features), size)]
+        npt.assert_array_equal(np.concatenate(parts), whole)
