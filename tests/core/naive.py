@@ -104,7 +104,7 @@ def _decay(rate, now, then):
 def _moments(past, now, rate):
     """Weight, mean and variance; the latter from all differences, so that nothing cancels."""
     weights = _decay(rate, now, [time for time, _ in past])
-    if weights.sum() < 2.0**-1000:
+    if weights.sum() < 2.0**-500:
         return 0, 0, 0
     values = np.array([value for _, value in past], np.longdouble)
     shares = weights / weights.sum()
