@@ -118,6 +118,31 @@ def _residual(past, rate):
     return sum(w * (np.longdouble(value) - v) for w, (_, v) in zip(weights, past, strict=True)) / weights.sum()
 
 
+def assign(times, keys, rate, capacity):
+    """Eight places a set, a weight the sum of its records' halvings; -inf ranks are Python's missing dict entries."""
+    places = [{} for _ in range(capacity // 8)]
+    slots, evicted = [], 0
+    for i, (now, key) in enumerate(zip(times, keys, strict=True)):
+        if i and now < times[i - 1]:
+            places = [{} for _ in places]
+        number = (key % 2**64) * 0x9E3779B97F4A7C15 % 2**64 * len(places) // 2**64
+        within = places[number]
+        place = next((place for place, (held, _) in within.items() if held == key), None)
+        known = place is not None
+        if not known:
+            free = [place for place in range(8) if place not in within]
+            evicted += not free
+            place = free[0] if free else min(range(8), key=lambda p: (_weight(within[p][1], now, rate), p))
+        within[place] = key, [*(within[place][1] if known else []), now]
+        slots.append(8 * number + place if known else ~(8 * number + place))
+    return slots, evicted
+
+
+def _weight(records, now, rate):
+    # Rounded, so that what is equal but for the order of its additions is a tie.
+    return float(f"{sum(2.0 ** (-rate * (now - then) / 1e6) for then in records):.9e}")
+
+
 def p_value(held_back, score):
     """Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World (2005), eq. 2.2."""
     return (sum(other >= score for other in held_back) + 1) / (len(held_back) + 1)
