@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from math import sqrt
 
 import numpy as np
@@ -43,6 +43,20 @@ def running_counts(hosts, values):
             seen[host, field].add(value)
         out.append([records[host], *(len(seen[host, field]) for field in range(len(row)))])
     return out
+
+
+def describe(hosts, values):
+    """Count, distinct, top and frequency of every host and field that has a value."""
+    often, summary = defaultdict(Counter), {}
+    for host, row in zip(hosts, values, strict=True):
+        for field, value in enumerate(row):
+            if value >= 0:
+                counter = often[host, field]
+                counter[value] += 1
+                _, _, top, frequency = summary.get((host, field), (0, 0, value, 0))
+                top = value if counter[value] > frequency else top
+                summary[host, field] = counter.total(), len(counter), top, counter[top]
+    return summary
 
 
 def advance(moments):

@@ -1,4 +1,4 @@
-"""How much each host did within a window: records, and distinct values of some fields."""
+"""How much each host did within a window: records, distinct values of some fields, and each field's usual value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oddlog_core.kernels._jit import kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Tally", "running_counts"]
+__all__ = ["Description", "Tally", "describe", "running_counts"]
 
 _EMPTY = -1
 # Knuth's multiplicative hashing, The Art of Computer Programming 3, section 6.4: 2**64 / golden ratio.
@@ -56,6 +56,47 @@ def running_counts(hosts, values, seen, counts):
         for c in range(1 + n_fields):
             out[i, c] = counts[host, c]
     return out
+
+
+@kernel("void(int64[::1], int64[:, ::1], int64[::1], int64[::1], int64[:, :, ::1])")
+def describe(hosts, values, seen, times, summary):
+    """Take records into each host's count, distinct values, top value and its frequency.
+
+    Parameters
+    ----------
+    hosts : (n,) int64
+        Host codes, below 2**28.
+    values : (n, n_fields) int64
+        Codes below 2**32 of at most eight fields; what is below 0 is unset and is not counted.
+    seen : (capacity,) int64
+        Open-addressing set of (host, field, value), -1 where empty; a power of two and never full.
+    times : (capacity,) int64
+        How often each of `seen` was.
+    summary : (n_hosts, n_fields, 4) int64
+        Values that are set, distinct ones, the most frequent and how often it is; of several the one that was so
+        often first. All three are the state and are changed in place.
+    """
+    n, n_fields = values.shape
+    mask = seen.shape[0] - 1
+    for i in range(n):
+        host = hosts[i]
+        for f in range(n_fields):
+            value = values[i, f]
+            if value < 0:
+                continue
+            key = (host << 35) | (f << 32) | value
+            slot = np.int64((np.uint64(key) * _GOLDEN) >> _FOLD) & mask
+            while seen[slot] != _EMPTY and seen[slot] != key:
+                slot = (slot + 1) & mask
+            if seen[slot] == _EMPTY:
+                seen[slot] = key
+                times[slot] = 0
+                summary[host, f, 1] += 1
+            times[slot] += 1
+            summary[host, f, 0] += 1
+            if times[slot] > summary[host, f, 3]:
+                summary[host, f, 2] = value
+                summary[host, f, 3] = times[slot]
 
 
 @dataclass(slots=True)
@@ -102,3 +143,49 @@ def _insert(keys, seen):
         while seen[slot] != _EMPTY:
             slot = (slot + 1) & mask
         seen[slot] = key
+
+
+@dataclass(slots=True)
+class Description:
+    """What `pandas.DataFrame.describe` says of every host's categories, since the description began.
+
+    Parameters
+    ----------
+    n_fields : int
+    """
+
+    n_fields: int
+    seen: NDArray[np.int64] = field(init=False)
+    times: NDArray[np.int64] = field(init=False)
+    summary: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seen, self.times = np.full(1024, _EMPTY, np.int64), np.zeros(1024, np.int64)
+        self.summary = np.zeros((64, self.n_fields, 4), np.int64)
+
+    def update(self, hosts: NDArray[np.int64], values: NDArray[np.int64]) -> None:
+        """`describe` the next records."""
+        needed = 2 * (int(self.summary[:, :, 1].sum()) + values.size)
+        if needed > len(self.seen):
+            (kept,) = np.nonzero(self.seen != _EMPTY)
+            keys, often = self.seen[kept], self.times[kept]
+            capacity = 1 << (needed - 1).bit_length()
+            self.seen, self.times = np.full(capacity, _EMPTY, np.int64), np.zeros(capacity, np.int64)
+            _insert_counted(keys, often, self.seen, self.times)
+        highest = int(hosts.max(initial=-1))
+        if highest >= len(self.summary):
+            grown = np.zeros((1 << highest.bit_length(), self.n_fields, 4), np.int64)
+            grown[: len(self.summary)] = self.summary
+            self.summary = grown
+        describe(hosts, values, self.seen, self.times, self.summary)
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1], int64[::1])")
+def _insert_counted(keys, often, seen, times):
+    """Put keys that are not yet there into the set, with their counts."""
+    mask = seen.shape[0] - 1
+    for i in range(keys.shape[0]):
+        slot = np.int64((np.uint64(keys[i]) * _GOLDEN) >> _FOLD) & mask
+        while seen[slot] != _EMPTY:
+            slot = (slot + 1) & mask
+        seen[slot], times[slot] = keys[i], often[i]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import naive
 import numpy as np
 import numpy.testing as npt
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from inventions import CUTS, pieces
-from oddlog_core.kernels.tally import Tally, running_counts
+from oddlog_core.kernels.tally import Description, Tally, running_counts
 
 CODES = st.integers(0, 4) | st.sampled_from([63, 64, 65, 2**32 - 1])
 
@@ -61,3 +62,52 @@ def test_a_full_chain_of_slots_wraps_around():
     values = np.arange(7)[:, None]
     out = running_counts(np.zeros(7, np.int64), values, np.full(8, -1, np.int64), np.zeros((1, 2), np.int64))
     npt.assert_array_equal(out[:, 1], np.arange(1, 8))
+
+
+def described(hosts, values, cuts=()):
+    description = Description(values.shape[1])
+    for piece in pieces(len(hosts), list(cuts)):
+        description.update(hosts[piece], values[piece])
+    return description.summary
+
+
+def as_table(summary, n_hosts, n_fields):
+    return np.array(
+        [[summary.get((host, field), (0, 0, 0, 0)) for field in range(n_fields)] for host in range(n_hosts)]
+    )
+
+
+@given(touches(n_hosts=200), CUTS)
+def test_count_distinct_top_and_frequency_are_those_of_counters_however_a_log_is_cut(log, cuts):
+    hosts, values = log
+    values = np.where(values == 4, -1, values)
+    expected = naive.describe(hosts.tolist(), values.tolist())
+    found = described(hosts, values, cuts)
+    npt.assert_array_equal(found, as_table(expected, len(found), 3))
+
+
+def test_growth_loses_no_frequency():
+    rng = np.random.default_rng(2)
+    hosts, values = rng.integers(0, 300, 4000), rng.integers(-1, 40, (4000, 2))
+    found = described(hosts, values, np.linspace(0, 1, 37))
+    expected = naive.describe(hosts.tolist(), values.tolist())
+    npt.assert_array_equal(found, as_table(expected, len(found), 2))
+
+
+def test_a_description_is_that_of_pandas():
+    rng = np.random.default_rng(3)
+    hosts, values = rng.integers(0, 30, 3000), rng.integers(-1, 9, (3000, 2))
+    frame = pd.DataFrame(values, columns=["endpoint", "operation"]).astype("Int64").mask(values < 0).astype(object)
+    expected = frame.groupby(hosts).describe()
+    found = described(hosts, values)[:30]
+    for f, name in enumerate(frame):
+        of_host = expected[name]
+        npt.assert_array_equal(found[:, f, [0, 1, 3]], of_host[["count", "unique", "freq"]].to_numpy(np.int64))
+        # Of several that are as frequent pandas names any.
+        tops = [(hosts == host) & (values[:, f] == found[host, f, 2]) for host in range(30)]
+        assert [int(top.sum()) for top in tops] == of_host["freq"].tolist()
+
+
+def test_of_values_as_frequent_the_one_that_was_so_often_first_is_the_top():
+    summary = described(np.zeros(6, np.int64), np.array([[7], [3], [3], [7], [7], [3]]))
+    assert summary[0, 0].tolist() == [6, 2, 7, 3]
