@@ -141,6 +141,7 @@ class _Watcher:
             # Nobody knows how far it came before it was killed.
             self._said = notice_ids(self._notice_path)
             return None
+        self._checkpointed = self._clock()
         states = {name: unpack(data) for name, data in checkpoint.states.items()}
         if states["bundle"] == self._bundle:
             for log, road in self.roads.items():

@@ -132,7 +132,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def mortal(monkeypatch):
-    """Something to call with the number of moments that are left to live; each trace on disk has two moments."""
+    """Something to call with the number of moments that are left to live; each trace on disk has some of them."""
     left = [0]
 
     def passes():
@@ -149,6 +149,16 @@ def mortal(monkeypatch):
 
         return run
 
+    def torn(file, data, write=os.write):
+        try:
+            passes()
+        except Killed:
+            # One write of a page's length or less is torn all the same where a page of the file ends.
+            write(file, data[: len(data) // 2])
+            raise
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", torn)
     monkeypatch.setattr(NoticeWriter, "write", between(NoticeWriter.write))
     monkeypatch.setattr(NoticeWriter, "sync", between(NoticeWriter.sync))
     monkeypatch.setattr(oddlog.watch, "write_checkpoint", between(oddlog.watch.write_checkpoint))

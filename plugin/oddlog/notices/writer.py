@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from oddlog.notices.notice import LINES, TSV_HEADER
+from oddlog.notices.notice import LINES, MOST_BYTES, TSV_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,9 @@ _ID = re.compile(rb'(?:"oddlog":\{"id":"|\t)([0-9a-f]{20})["\t]')
 class NoticeWriter:
     """Appends each notice with one `write` on an O_APPEND descriptor; a file renamed away is created anew.
 
+    Even one `write` is torn where a page ends when the process is killed within it. Half a line that is found at the
+    start is completed by the notice that begins so, which a restart comes to again; others are held until then.
+
     Parameters
     ----------
     path : Path
@@ -37,20 +40,19 @@ class NoticeWriter:
 
     def __init__(self, path: Path, format_: Format = "json", suppress_for: float = 3600.0) -> None:
         self._path, self._format, self._suppress_for = path, format_, suppress_for
-        self._rest = b""
-        self._torn = False
-        self._file = self._open()
+        self._rest = self._held = b""
+        self._file, self._half = self._open()
+        self._torn = self._half != b""
         self.flush()
 
-    def _open(self) -> int:
+    def _open(self) -> tuple[int, bytes]:
+        """Open the file; its descriptor, and the half line that it ends with."""
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         size = os.fstat(file).st_size
         if self._format == "tsv" and not size:
             self._rest = TSV_HEADER + self._rest
-        elif size and os.pread(file, 1, size - 1) != b"\n":
-            # A full disk or a power cut left half a line.
-            self._rest = b"\n" + self._rest
-        return file
+        end = os.pread(file, min(size, MOST_BYTES), max(size - MOST_BYTES, 0))
+        return file, end.rpartition(b"\n")[2]
 
     def write(self, finding: Finding) -> None:
         """Append one notice.
@@ -60,7 +62,19 @@ class NoticeWriter:
         OSError
             Not all of it could be written; the rest is kept, and `flush` tries again.
         """
-        self._rest += LINES[self._format](finding, self._suppress_for)
+        line = LINES[self._format](finding, self._suppress_for)
+        if not line.startswith(self._half):
+            self._held += line
+            return
+        self._rest += line[len(self._half) :] + self._held
+        self._half = self._held = b""
+        self.flush()
+
+    def settle(self) -> None:
+        """Wait no longer for the notice that half a line belongs to."""
+        if self._half:
+            self._rest += b"\n" + self._held
+            self._half = self._held = b""
         self.flush()
 
     def flush(self) -> None:
@@ -69,7 +83,9 @@ class NoticeWriter:
         if not self._torn and not self._is_current():
             # Before the descriptor goes: `sync` will know the new file only.
             os.fsync(self._file)
-            file = self._open()
+            file, half = self._open()
+            if half:
+                self._rest = b"\n" + self._rest
             os.close(self._file)
             self._file = file
         while self._rest:
@@ -84,7 +100,8 @@ class NoticeWriter:
         return os.path.samestat(there, os.fstat(self._file))
 
     def sync(self) -> list[int]:
-        """Make durable what was written; device, inode and size of the file, for `notice_ids`."""
+        """Settle and make durable what was written; device, inode and size of the file, for `notice_ids`."""
+        self.settle()
         os.fsync(self._file)
         status = os.fstat(self._file)
         return [status.st_dev, status.st_ino, status.st_size]
@@ -133,9 +150,9 @@ def _written_since(path: Path, since: list[int] | None) -> Iterator[tuple[Path, 
 
 
 def _is_whole(line: bytes) -> bool:
-    """Whether a line is a notice, and not the half of one that a full disk or a power cut left."""
+    """Whether a line is a notice, and not the half of one that was cut off."""
     if not line.startswith(b"{"):
-        return line.count(b"\t") == TSV_HEADER.splitlines()[-1].count(b"\t") - 1
+        return line.endswith(b"\n") and line.count(b"\t") == TSV_HEADER.splitlines()[-1].count(b"\t") - 1
     try:
         msgspec.json.decode(line)
     except msgspec.DecodeError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from pathlib import Path
 
@@ -51,14 +50,33 @@ def test_a_notice_is_one_write(make_finding, tmp_path, monkeypatch):
     assert written == [json_line(make_finding(), 3600.0)]
 
 
-def test_half_a_line_that_a_crash_left_spoils_no_other(make_finding, tmp_path):
+@pytest.mark.parametrize("how", ["json", "tsv"])
+@pytest.mark.parametrize("length", [20, 100, -1])
+def test_half_a_line_that_a_crash_left_is_completed_by_the_notice_that_begins_so(make_finding, tmp_path, how, length):
     path = tmp_path / "notice.log"
-    path.write_bytes(b'{"ts":1617')
+    with NoticeWriter(path, how) as notices:
+        header = path.read_bytes()
+        notices.write(make_finding("ntlm"))
+    line = path.read_bytes().removeprefix(header)
+    path.write_bytes(header + line[:length])
+    with NoticeWriter(path, how) as notices:
+        notices.write(make_finding(clock=1))
+        notices.write(make_finding("ntlm"))
+        notices.write(make_finding("dce_rpc"))
+        notices.sync()
+    whole, *others = path.read_bytes().removeprefix(header).splitlines(keepends=True)
+    assert whole == line
+    assert len(others) == 2
+
+
+def test_half_a_line_that_no_notice_completes_spoils_no_other(make_finding, tmp_path):
+    path = tmp_path / "notice.log"
+    path.write_bytes(b'{"ts":16171')
     with NoticeWriter(path) as notices:
         notices.write(make_finding())
-    half, whole = path.read_bytes().splitlines()
-    assert half == b'{"ts":1617'
-    assert json.loads(whole)["uid"] == make_finding().uid
+        assert path.read_bytes() == b'{"ts":16171'
+        notices.sync()
+    assert path.read_bytes() == b'{"ts":16171\n' + json_line(make_finding(), 3600.0)
 
 
 def test_a_write_that_the_system_cut_short_is_finished(make_finding, tmp_path, monkeypatch):
@@ -143,12 +161,13 @@ def test_ids_of_a_file_that_was_emptied_since_then_are_all_read(make_finding, tm
 @pytest.mark.parametrize(("how", "lost"), [("json", 3), ("tsv", 12)])
 def test_half_a_notice_was_not_said(make_finding, tmp_path, how, lost):
     path = tmp_path / "notice.log"
-    for _ in range(2):
-        with NoticeWriter(path, how) as notices:
-            notices.write(make_finding("ntlm"))
-        os.truncate(path, path.stat().st_size - lost)
     with NoticeWriter(path, how) as notices:
         notices.write(make_finding())
+        notices.write(make_finding("ntlm"))
+    os.truncate(path, path.stat().st_size - lost)
+    assert notice_ids(path) == {make_finding().id: 1}
+    with NoticeWriter(path, how) as notices:
+        notices.settle()
     assert notice_ids(path) == {make_finding().id: 1}
 
 
