@@ -9,6 +9,8 @@ from oddlog_core.kernels._jit import kernel
 
 __all__ = ["nearest_mode"]
 
+_BLOCK = 256
+
 
 @kernel("Tuple((int32[::1], int32[::1]))(int32[:, ::1], int32[:, ::1])")
 def nearest_mode(codes, modes):
@@ -31,14 +33,28 @@ def nearest_mode(codes, modes):
     n_records, n_fields = codes.shape
     label = np.empty(n_records, np.int32)
     distance = np.empty(n_records, np.int32)
-    for i in range(n_records):
-        nearest, fewest = 0, n_fields + 1
-        for k in range(modes.shape[0]):
-            # Leaving this loop once `differing` reaches `fewest` is slower: branch-free comparisons vectorise.
-            differing = 0
+    # Fields of a block of records side by side: records are then compared eight at a time. Tried and rejected: record
+    # by record, leaving at the first mode that cannot win (18 M records/s beside 37) or comparing every field (21),
+    # and one record with all modes at once (18).
+    fields = np.empty((n_fields, _BLOCK), np.int32)
+    differing, nearest, fewest = np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.int32)
+    for start in range(0, n_records, _BLOCK):
+        size = min(_BLOCK, n_records - start)
+        for i in range(size):
             for f in range(n_fields):
-                differing += codes[i, f] != modes[k, f]
-            if differing < fewest:
-                nearest, fewest = k, differing
-        label[i], distance[i] = nearest, fewest
+                fields[f, i] = codes[start + i, f]
+        nearest[:size] = 0
+        fewest[:size] = n_fields + 1
+        for k in range(modes.shape[0]):
+            differing[:size] = 0
+            for f in range(n_fields):
+                mode = modes[k, f]
+                for i in range(size):
+                    differing[i] += fields[f, i] != mode
+            for i in range(size):
+                closer = differing[i] < fewest[i]
+                nearest[i] = k if closer else nearest[i]
+                fewest[i] = differing[i] if closer else fewest[i]
+        label[start : start + size] = nearest[:size]
+        distance[start : start + size] = fewest[:size]
     return label, distance

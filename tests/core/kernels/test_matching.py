@@ -35,3 +35,10 @@ def test_the_lowest_mode_wins_a_tie():
 def test_a_value_never_seen_differs_from_every_mode():
     modes = np.arange(27, dtype=np.int32).reshape(3, 9)
     assert nearest_mode(np.full((1, 9), -1, np.int32), modes)[1][0] == 9
+
+
+def test_records_beyond_one_block_are_those_of_the_definition():
+    rng = np.random.default_rng(0)
+    tables = rng.integers(-1, 3, (1000, 4), np.int32), rng.integers(0, 3, (5, 4), np.int32)
+    for found, expected in zip(nearest_mode(*tables), naive.nearest_mode(*tables), strict=True):
+        npt.assert_array_equal(found, expected)
