@@ -1,0 +1,43 @@
+"""10,000,000 distinct keys through a table of 1,048,576 slots.
+
+Run it with `python benchmarks/kernels_keytable.py`.
+"""
+
+from __future__ import annotations
+
+from side_by_side import batches, clock, report, timed
+
+# isort: split
+import resource
+
+import numpy as np
+from oddlog_core.kernels.keytable import KeyTable
+
+KEYS, SLOTS = 10_000_000, 2**20
+
+
+def main() -> None:
+    times = clock(KEYS, 100_000)
+    rng = np.random.default_rng(4)
+    distinct = rng.permutation(KEYS) * np.int64(0x1000_0001)
+    returning = rng.zipf(1.2, KEYS) % KEYS
+    tables: list[KeyTable] = []
+
+    def through(keys: np.ndarray) -> None:
+        tables[:] = [KeyTable(SLOTS, 1 / 600)]
+        for batch in batches(KEYS):
+            tables[0].update(times[batch], keys[batch])
+
+    through(distinct)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    ours = timed("keytable.assign, every key seen once", KEYS, lambda: through(distinct))
+    evicted = tables[0].evicted
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    report("Key table, 10 million keys through 1 million slots", ours, [], 5_000_000)
+    report("The same", timed("keytable.assign, keys that return (Zipf)", KEYS, lambda: through(returning)), [])
+    held = sum(array.nbytes for array in (tables[0].held, tables[0].ranks))
+    print(f"{evicted:,} keys evicted and counted; the table takes {held / 2**20:.0f} MiB; RSS grew by {grown} KiB\n")
+
+
+if __name__ == "__main__":
+    main()
