@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["pack", "unpack"]
 
-_ARRAY = "\0array"
+_ARRAY = 1
+"""Type of the msgpack extension that an array becomes: a map could be mistaken for one."""
 
 
-def _encode(value: object) -> object:
+def _encode(value: object) -> msgspec.msgpack.Ext:
     # Objects would be packed as addresses, and a structured array forgets its fields.
     if isinstance(value, np.ndarray) and value.dtype.kind not in "OV":
-        return {_ARRAY: value.dtype.str, "shape": value.shape, "data": value.tobytes()}
+        packed = msgspec.msgpack.encode((value.dtype.str, value.shape, value.tobytes()))
+        return msgspec.msgpack.Ext(_ARRAY, packed)
     raise TypeError(f"a state holds {type(value).__name__}, which a checkpoint cannot")
+
+
+def _decode(code: int, packed: memoryview) -> NDArray[Any]:
+    if code != _ARRAY:
+        raise msgspec.DecodeError(f"a checkpoint holds an extension of type {code}, which is no array")
+    dtype, shape, data = msgspec.msgpack.decode(packed, type=tuple[str, tuple[int, ...], bytes])
+    return np.frombuffer(data, np.dtype(dtype)).reshape(shape).copy()
 
 
 def pack(tree: object) -> bytes:
@@ -31,12 +43,4 @@ def unpack(data: bytes) -> Any:
     ------
     msgspec.DecodeError
     """
-    return _restore(msgspec.msgpack.decode(data))
-
-
-def _restore(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        if _ARRAY in tree:
-            return np.frombuffer(tree["data"], np.dtype(tree[_ARRAY])).reshape(tree["shape"]).copy()
-        return {key: _restore(value) for key, value in tree.items()}
-    return [_restore(value) for value in tree] if isinstance(tree, list) else tree
+    return msgspec.msgpack.decode(data, ext_hook=_decode)

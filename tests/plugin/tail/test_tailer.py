@@ -211,6 +211,16 @@ def test_copytruncate_under_zeek_leaves_a_hole_that_is_passed_and_a_copy_that_is
     assert seen(tailer) == [("conn.log", 2, b"2\n", False), ("conn.log", 4, b"3\n", True)]
 
 
+def test_a_hole_longer_than_a_block_is_passed_over_several_polls(tmp_path, follow):
+    append(tmp_path / "conn.log", bytes(150) + b"1\n")
+    tailer = follow(block=64, max_line=32)
+    assert seen(tailer) == []
+    assert tailer.wait(0)
+    assert seen(tailer) == []
+    assert tailer.wait(0)
+    assert [data for _, _, data, _ in seen(tailer)] == [b"1\n"]
+
+
 def test_a_file_replaced_by_a_longer_copy_of_itself_is_read_on(tmp_path, follow):
     log = tmp_path / "conn.log"
     append(log, b"1\n")
