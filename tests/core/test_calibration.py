@@ -11,7 +11,8 @@ import numpy.testing as npt
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from oddlog_core.calibration import Calibration
+from oddlog_core.calibration import Calibration, _fit_tail
+from scipy.stats import genpareto
 
 # Ties, zeros, small differences and large ones.
 SCORE = st.sampled_from([0.0, 1.0, 2.0, 3.0]) | (st.floats(0, 1e6) | st.floats(0, 1e-3)).map(lambda v: round(v, 12))
@@ -112,6 +113,12 @@ def test_the_tail_is_near_the_truth_ten_times_beyond_what_was_seen(draw, surviva
     # Within a factor of ten for most baselines; where it leans, it calls a score less rare than it is.
     assert np.quantile(np.abs(errors), 0.75) < 1
     assert -0.7 < np.median(errors) < 0.1
+
+
+@pytest.mark.parametrize("shape", [0.0, 0.3, 0.6])
+def test_a_generalised_Pareto_tail_is_recovered(shape):  # noqa: N802
+    excess = np.sort(genpareto.rvs(shape, scale=2.0, size=200_000, random_state=1))
+    assert _fit_tail(excess) == pytest.approx((2.0, shape), rel=0.05, abs=0.02)
 
 
 def test_scores_of_the_same_kind_are_told_of_as_often_as_the_threshold_says():

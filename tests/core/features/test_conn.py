@@ -144,7 +144,9 @@ def test_values_of_one_record_are_not_learned_and_usual_ones_are():
 
 
 def test_at_most_48_values_are_learned_the_most_frequent_first_and_ties_by_name():
-    rows = [{"service": f"s{i:03d}", "id.resp_p": 1000 + i} for i in range(60) for _ in range(3 if i == 59 else 2)]
+    rows = [
+        {"service": f"s{i:03d}", "id.resp_p": 1000 + i} for i in reversed(range(60)) for _ in range(3 if i == 59 else 2)
+    ]
     spec = learn_spec([records("conn", rows)])
     assert spec.categories["service"] == ["s059", *(f"s{i:03d}" for i in range(47))]
     assert spec.ports["id.resp_p"] == [1059, *range(1000, 1047)]

@@ -12,7 +12,7 @@ from oddlog_core.kernels.timeline import CLOCK_STATE, advance
 
 DAY = 86_400 * SECOND
 # Around a few bases, so that far-off moments agree by chance; edges of a day and a minute to the microsecond.
-BASES = st.sampled_from([0, START, START + DAY, START + 9 * DAY, START - 400 * DAY])
+BASES = st.sampled_from([START, START, START + 9 * DAY, START + 9 * DAY, START + DAY, START - 400 * DAY, 0])
 NEAR = st.sampled_from([0, 1, -1, 60 * SECOND, 60 * SECOND + 1, DAY, DAY + 1, -DAY, -DAY - 1]) | st.integers(
     -90 * SECOND, 90 * SECOND
 )
@@ -53,6 +53,12 @@ def test_the_third_far_off_time_in_a_row_that_agrees_moves_the_clock():
     clock, bad = advanced([START, there, there + SECOND, there + 2 * SECOND, there + 3 * SECOND])
     assert clock == [START, START, START, there + 2 * SECOND, there + 3 * SECOND]
     assert bad == 3
+
+
+def test_a_usual_time_between_far_off_ones_starts_their_count_anew():
+    there = START + 9 * DAY
+    assert advanced([START, there, there, START, there, there]) == ([START] * 6, 4)
+    assert advanced([START, there, there, START, there, there, there]) == ([START] * 6 + [there], 5)
 
 
 def test_far_off_times_that_do_not_agree_move_nothing():
