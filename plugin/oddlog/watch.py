@@ -124,8 +124,7 @@ class _Watcher:
         self._notices, self._notice_path, self._checkpoint_path = notices, notice_path, checkpoint_path
         self._stop, self._clock = stop, clock
         self._heard = dict.fromkeys(self.roads, clock())
-        # The first comes with the first records: without any, nobody looks for what was rotated away before a restart.
-        self._checkpointed = clock() - CHECKPOINT_EVERY
+        self._checkpointed = clock()
         self._changed = False
         self._said: Counter[str] = Counter()
         self._told: int | None = None
@@ -141,7 +140,6 @@ class _Watcher:
             # Nobody knows how far it came before it was killed.
             self._said = notice_ids(self._notice_path)
             return None
-        self._checkpointed = self._clock()
         states = {name: unpack(data) for name, data in checkpoint.states.items()}
         if states["bundle"] == self._bundle:
             for log, road in self.roads.items():
@@ -162,6 +160,8 @@ class _Watcher:
             self._heard[chunk.log] = self._clock()
             if chunk.source not in self._decoders:
                 self._decoders[chunk.source] = Decoder(str(chunk.path), chunk.log, self._tell_bad)
+                # At once: nobody looks for rotated files of a log that no checkpoint knows.
+                self._checkpointed = self._clock() - CHECKPOINT_EVERY
             decoder = self._decoders[chunk.source]
             if chunk.fresh:
                 # The header stays: a file that was cut back behind Zeek's back has none of its own.

@@ -13,6 +13,7 @@ import pytest
 from live import SHARES, WINDOW, Office, Script, Sensor, notices, play, score
 from oddlog.errors import OddlogError
 from oddlog.notices import NoticeWriter
+from oddlog.tail import read_checkpoint
 from oddlog_core.bundle import read_bundle, write_bundle
 
 
@@ -221,6 +222,20 @@ def test_a_damaged_checkpoint_is_survived_with_a_message(office, sensor, tmp_pat
     assert watched(office, tmp_path, written(sensor, SHARES[15:])) == office.live
     assert f"{path}: " in caplog.text
     assert "starting afresh" in caplog.text
+
+
+def test_a_checkpoint_knows_a_log_as_soon_as_it_is_there(office, sensor, tmp_path):
+    known = []
+
+    def begin():
+        (tmp_path / "logs" / "ntlm.log").write_bytes(b"".join(office.headers["ntlm"] + office.rows["tsv"]["ntlm"]))
+
+    def look():
+        checkpoint = read_checkpoint(tmp_path / "state" / "checkpoint")
+        known.append([each.source for each in checkpoint.position.files])
+
+    play(office, tmp_path, Script([begin, look, partial(sensor.write, SHARES[3]), look], seconds=0.0))
+    assert known == [["ntlm.log"], ["conn.log", "ntlm.log", "dce_rpc.log"]]
 
 
 def test_another_bundle_takes_over_where_the_first_one_stopped(office, sensor, tmp_path, caplog):
