@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.testing as npt
 import pytest
-from baselines import DAY, MONDAY, anew, inventions, odd, office, records
+from baselines import DAY, MONDAY, inventions, odd, office, records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
-from oddlog_core.features.conn import TIME_OF_DAY, ConnFeatures, learn_spec
+from oddlog_core.features.conn import NUMBERS, ROLLING, TIME_OF_DAY, ConnFeatures, learn_spec
 from road import answer
 
 torch = pytest.importorskip("torch")
@@ -88,12 +88,20 @@ def test_the_hour_alone_is_no_reason(learned):
     assert not set(reasons) & set(TIME_OF_DAY)
 
 
-@settings(max_examples=25)
-@given(st.integers(1, 60), inventions("conn"))
-def test_a_score_is_the_same_to_the_last_bit_at_any_place_of_any_batch(learned, size, invented):
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_a_score_is_the_same_to_the_last_bit_in_batches_of_any_size(learned, size):
+    # Left to itself the runtime gives one record in a thousand another last bit where it ends a batch of odd length.
     _, detector, spec = learned
-    for log in (anew(LATER, slice(0, 200)), invented):
-        features = ConnFeatures(spec).transform(log)
-        whole = detector._score(features)
-        parts = [detector._score(features[start : start + size]) for start in range(0, len(features), size)]
-        npt.assert_array_equal(np.concatenate(parts), whole)
+    features = np.repeat(ConnFeatures(spec).transform(LATER), 24, axis=0)
+    features[:, : len(NUMBERS) + len(ROLLING)] *= np.random.default_rng(4).lognormal(0, 1, (len(features), 1))
+    parts = [detector._score(features[start : start + size]) for start in range(0, len(features), size)]
+    npt.assert_array_equal(np.concatenate(parts), detector._score(features))
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 12), inventions("conn"))
+def test_records_never_seen_score_the_same_to_the_last_bit_in_any_batch(learned, size, invented):
+    _, detector, spec = learned
+    features = ConnFeatures(spec).transform(invented)
+    parts = [detector._score(features[start : start + size]) for start in range(0, len(features), size)]
+    npt.assert_array_equal(np.concatenate(parts), detector._score(features))
