@@ -138,3 +138,13 @@ def test_a_window_of_half_a_million_largest_values_does_not_overflow():
     out = state.update(clock[last:], values[last:])
     npt.assert_allclose(out[0, 0, 0, 0], LARGEST, rtol=1e-15)
     npt.assert_allclose(out[0, 0, 0, 1], (1 / n) ** 0.5, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_where_sums_outgrow_64_bits_nothing_is_lost(n):
+    # n * sum(v**2) passes 2**64 where the values pass 2**32 / n.
+    edge = 2**32 // n
+    values = edge + np.arange(-40, 41).reshape(-1, 1)
+    clock = START + np.arange(len(values)) * (SECOND // n)
+    windows = np.array([SECOND, SECOND * 2])
+    npt.assert_allclose(rolled(clock, values, windows=windows), naive_mean_std(clock, values, windows), rtol=1e-12)
