@@ -121,7 +121,7 @@ def mean_std(clock, values, windows, ring_clock, ring_values, heads, sums, squar
                 if count == 1:
                     out[i, w, c, 1] = 0.0
                     continue
-                # n * sum(v**2) - sum(v)**2 in 128 bits: in doubles it cancels to nothing. Ordinary traffic fits 64 bits:
+                # n * sum(v**2) - sum(v)**2 in 128 bits: in doubles it cancels to nothing. Ordinary traffic fits 64:
                 # the same integer, in four fifths of the time.
                 if squares[w, c, 0] == 0 and after <= fits:
                     spread = np.float64(after * np.uint64(count) - np.uint64(total) * np.uint64(total))

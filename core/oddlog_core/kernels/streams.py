@@ -28,11 +28,11 @@ class IntervalState:
 
     def update(self, times: NDArray[np.int64], slots: NDArray[np.int64]) -> NDArray[np.float64]:
         """`intervals` of the next records."""
-        self._reach(slots)
+        self.reach(slots)
         out: NDArray[np.float64] = intervals(times, slots, self.since, self.latest)
         return out
 
-    def _reach(self, slots: NDArray[np.int64]) -> None:
+    def reach(self, slots: NDArray[np.int64]) -> None:
         """Have room for these slots."""
         highest = int(np.maximum(slots, ~slots).max(initial=0))
         if highest >= len(self.since):
@@ -47,7 +47,7 @@ class IntervalState:
 
     def restore(self, exported: dict[str, Any]) -> None:
         """Take over what `export` exported."""
-        self._reach(exported["slots"])
+        self.reach(exported["slots"])
         self.since[:] = NEVER
         self.since[exported["slots"]] = exported["since"]
         self.latest[:] = exported["latest"]
@@ -67,9 +67,9 @@ class _Damped:
         self.start = start
         self.moments = np.zeros((len(self.seen.since), *start.shape))
 
-    def _reach(self, slots: NDArray[np.int64]) -> None:
+    def reach(self, slots: NDArray[np.int64]) -> None:
         """Have room for these slots."""
-        self.seen._reach(slots)
+        self.seen.reach(slots)
         capacity = len(self.seen.since)
         if capacity > len(self.moments):
             # Not np.resize or np.full: pages of zeros cost no memory until a slot in them is used.
@@ -85,7 +85,7 @@ class _Damped:
     def restore(self, exported: dict[str, Any]) -> None:
         """Take over what `export` exported."""
         self.seen.restore(exported)
-        self._reach(exported["slots"])
+        self.reach(exported["slots"])
         self.moments[exported["slots"]] = exported["moments"]
 
 
@@ -108,7 +108,7 @@ class StreamState(_Damped):
         self, times: NDArray[np.int64], slots: NDArray[np.int64], values: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """`statistics` of the next records."""
-        self._reach(slots)
+        self.reach(slots)
         out: NDArray[np.float64] = statistics(
             times, slots, values, self.rates, self.start, self.seen.since, self.seen.latest, self.moments
         )
@@ -140,7 +140,7 @@ class PairState(_Damped):
         values: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """`pair_statistics` of the next records."""
-        self._reach(slots)
+        self.reach(slots)
         out: NDArray[np.float64] = pair_statistics(
             times, slots, directions, values, self.rates, self.start, self.seen.since, self.seen.latest, self.moments
         )
