@@ -53,7 +53,8 @@ class Places:
             if place in network:
                 return name, name
         if isinstance(place, IPv6Address):
-            groups = place.exploded.split(":")
+            # Without its scope (fe80::1%eth0), which Python 3.11 cannot expand.
+            groups = IPv6Address(int(place)).exploded.split(":")
             return ":".join(groups[:2]), ":".join(groups[2:4])
         first, second, third, _ = address.split(".")
         return first, f"{second}.{third}"

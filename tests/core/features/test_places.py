@@ -88,3 +88,7 @@ def test_an_address_is_in_a_network_if_its_leading_bits_are(number, networks):
 @pytest.mark.parametrize("text", ["", "-", "ws1.office.local", "10.0.0", "10.0.0.256", "1.2.3.4.5"])
 def test_what_is_no_address_is_its_own_first_part(text):
     assert Places({"0.0.0.0/0": "everywhere"}).parts(text) == (text, "")
+
+
+def test_an_address_with_a_scope_has_the_parts_of_the_address():
+    assert Places().parts("fe80::1%eth0") == Places().parts("fe80::1") == ("fe80:0000", "0000:0000")
