@@ -32,9 +32,9 @@ starter: $(DEV)/.ready
 	    --comment "Learned from three days of a simulated office. For a first look only: train one on your own logs."
 
 bench: $(DEV)/.ready
-	$(DEV)/bin/python benchmarks/road.py
-	$(DEV)/bin/python benchmarks/reading.py
-	$(DEV)/bin/python benchmarks/attacks.py
+	$(DEV)/bin/python $(PIP) -r benchmarks/requirements.txt
+	for script in road reading attacks kernels_rolling kernels_matching kernels_tally kernels_damped kernels_keytable \
+	    kernels_growth; do $(DEV)/bin/python benchmarks/$$script.py || exit 1; done
 
 $(SENSOR)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(SENSOR)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.detectors.contract import Detector
 
-__all__ = ["DETECTORS", "FORMAT", "About", "Bundle", "Trained", "read_bundle", "write_bundle"]
+__all__ = ["DETECTORS", "FORMAT", "About", "Bundle", "Trained", "check_free", "read_bundle", "write_bundle"]
 
 FORMAT = 1
 DETECTORS: tuple[type[Detector], ...] = (AutoencoderDetector, KModesDetector, HostsDetector)
@@ -109,7 +109,7 @@ def write_bundle(folder: Path, trained: Mapping[str, Trained], *, oddlog: str, c
     BundleError
         If the folder holds something that is no bundle, or no part of it.
     """
-    _check_free(folder)
+    check_free(folder)
     draft = folder.with_name(f".{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -136,7 +136,7 @@ def write_bundle(folder: Path, trained: Mapping[str, Trained], *, oddlog: str, c
     draft.rename(folder)
 
 
-def _check_free(folder: Path) -> None:
+def check_free(folder: Path) -> None:
     """Refuse a folder in which writing a bundle would cost someone a file."""
     if not folder.exists():
         return

@@ -67,7 +67,10 @@ def score(logs: Logs, bundle: Bundle, config: Config, out: Path) -> Summary:
         If the bundle knows none of the logs.
     """
     known = {log: road for log, road in roads(bundle, config).items() if log in logs.names}
-    summary = Summary(left_out=[log for log in logs.names if log not in known])
+    notes = [one.detector.note for one in bundle.trained.values() if one.detector.log in known]
+    summary = Summary(
+        Counter({f"Oddlog::{note}": 0 for note in notes}), left_out=[log for log in logs.names if log not in known]
+    )
     if not known:
         raise OddlogError(f"the bundle knows none of these logs: {', '.join(logs.names)}")
     out.mkdir(parents=True, exist_ok=True)

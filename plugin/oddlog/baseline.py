@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from oddlog_core.bundle import DETECTORS, About, Trained, write_bundle
+from oddlog_core.bundle import DETECTORS, About, Trained, check_free, write_bundle
 from oddlog_core.calibration import Calibration
 from oddlog_core.detectors.contract import FitOptions
 from oddlog_core.errors import BaselineError
@@ -64,15 +64,19 @@ def train(
 
     Raises
     ------
+    BundleError
+        If the folder holds something that is no bundle; said before anything is learned.
     OddlogError
         If no log teaches anything.
     """
+    check_free(bundle)
     trained: dict[str, Trained] = {}
     left_out: dict[str, str] = {}
     for kind in DETECTORS:
         if kind.log not in logs.names:
             left_out[kind.log] = "no such log was given"
             continue
+        on_progress(kind.name, 0.0)
         clock = Clock(config.conn.order)
         baseline = [clock.records(batch) for batch in logs.batches(kind.log) if len(batch)]
         options = FitOptions(

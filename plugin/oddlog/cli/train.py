@@ -42,12 +42,14 @@ def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment
         def on_progress(stage: str, share: float) -> None:
             if stage not in stages:
                 stages[stage] = bar.add_task(f"learning {stage}", total=1.0)
+                if not bar.console.is_terminal:
+                    click.echo(f"learning {stage}", err=True)
             bar.update(stages[stage], completed=share)  # type: ignore[arg-type]
 
         found = open_logs(logs, config.conn.order, on_bytes=lambda n: bar.advance(reading, n))
         bar.update(reading, total=found.total_bytes)
         if "conn" in found.names and importlib.util.find_spec("torch") is None:
-            raise OddlogError("learning from conn logs needs torch: pip install 'oddlog[train]'")
+            raise OddlogError("learning from conn logs needs torch: install oddlog with its extra `train`")
         learned = baseline.train(found, config, bundle, comment=comment, on_progress=on_progress)
     for line in read_count_lines(found.count):
         click.echo(line)

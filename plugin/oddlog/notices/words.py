@@ -38,4 +38,6 @@ def message(finding: Finding) -> str:
     clauses = speaker.clauses(finding.reasons, finding)
     said = [clause for clause in clauses if clause.share >= _LEAST_SHARE][:_MOST_CLAUSES] or clauses[:1]
     once = rarity_words(finding.rarity)
-    return f"{speaker.sentence(finding, said)} {once[0].upper()}{once[1:]}."
+    # 'About twice a day' by itself would read as what this host does.
+    how_rare = f"{once[0].upper()}{once[1:]}." if finding.rarity >= 1 else f"The baseline shows one as odd {once}."
+    return f"{speaker.sentence(finding, said)} {how_rare}"
