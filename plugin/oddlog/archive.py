@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oddlog.errors import OddlogError
@@ -125,6 +126,6 @@ def _findings(road: Road, logs: Logs, scores: pq.ParquetWriter) -> Iterator[Find
         yield from outcome.findings
 
 
-def _write(scores: pq.ParquetWriter, rows: object) -> None:
-    if len(rows):  # type: ignore[arg-type]
+def _write(scores: pq.ParquetWriter, rows: pa.RecordBatch) -> None:
+    if len(rows):
         scores.write_batch(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from oddlog_core.bundle import DETECTORS, About, Trained, check_free, write_bundle
@@ -86,7 +87,7 @@ def train(
             time_zone=config.time_zone,
             window=round(config.dce_rpc.window_minutes * 60_000_000),
             epochs=config.train.epochs,
-            progress=lambda share, name=kind.name: on_progress(name, share),  # type: ignore[misc]
+            progress=partial(on_progress, kind.name),
         )
         if not baseline:
             left_out[kind.log] = "not one record could be read"

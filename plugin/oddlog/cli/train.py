@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib.util
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from oddlog.cli.options import config_option, logs_argument, progress, read_count_lines
 from oddlog.errors import OddlogError
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 __all__ = ["train"]
 
@@ -37,14 +41,14 @@ def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment
     config = read_config(config_path)
     with progress() as bar:
         reading = bar.add_task("reading")
-        stages: dict[str, object] = {}
+        stages: dict[str, TaskID] = {}
 
         def on_progress(stage: str, share: float) -> None:
             if stage not in stages:
                 stages[stage] = bar.add_task(f"learning {stage}", total=1.0)
                 if not bar.console.is_terminal:
                     click.echo(f"learning {stage}", err=True)
-            bar.update(stages[stage], completed=share)  # type: ignore[arg-type]
+            bar.update(stages[stage], completed=share)
 
         found = open_logs(logs, config.conn.order, on_bytes=lambda n: bar.advance(reading, n))
         bar.update(reading, total=found.total_bytes)
