@@ -68,6 +68,7 @@ class HostsDetector(Detector):
         """Cluster the baseline's host-windows; see `Detector.fit`."""
         # Importing scikit-learn takes a second, which scoring need not wait for.
         from sklearn.cluster import KMeans  # noqa: PLC0415
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
         profiles = [counts for _, counts in _closed_windows(baseline, options.window)]
         n_windows = len(profiles)
@@ -81,7 +82,9 @@ class HostsDetector(Detector):
         scale[scale < 1e-9] = 1.0
         z = (train - mean) / scale
         n_clusters = min(N_CLUSTERS, len(np.unique(z, axis=0)))
-        model = KMeans(n_clusters, n_init=10, random_state=options.seed).fit(z)
+        # Threads add up in an order of their own: with two, the same seed gave centroids that differ in the last bit.
+        with threadpool_limits(1):
+            model = KMeans(n_clusters, n_init=10, random_state=options.seed).fit(z)
         sizes = np.bincount(model.labels_, minlength=n_clusters)
         detector = cls(
             _Learned(options.window, mean.tolist(), scale.tolist(), model.cluster_centers_.tolist(), sizes.tolist())
