@@ -101,6 +101,8 @@ def watch(
                     watcher.checkpoint(tailer)
                 tailer.wait(0.5)
             watcher.checkpoint(tailer)
+            # Too long, or half a line at the end of a rotated file: no record, and not to be lost silently.
+            watcher.watched.bad_lines += tailer.too_long + tailer.unfinished
     return watcher.watched
 
 
