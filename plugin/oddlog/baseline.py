@@ -87,6 +87,7 @@ def train(
             time_zone=config.time_zone,
             window=round(config.dce_rpc.window_minutes * 60_000_000),
             epochs=config.train.epochs,
+            features=config.train.features,
             progress=partial(on_progress, kind.name),
         )
         if not baseline:

@@ -19,7 +19,8 @@ __all__ = ["Config", "ConnConfig", "DceRpcConfig", "TrainConfig", "read_config"]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Order = Literal["end", "start"]
 Format = Literal["json", "tsv"]
-_CHOICES = {"conn.order": get_args(Order), "notice_format": get_args(Format)}
+Features = Literal["base", "rolling"]
+_CHOICES = {"conn.order": get_args(Order), "notice_format": get_args(Format), "train.features": get_args(Features)}
 
 
 class ConnConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,10 +56,13 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Share of the baseline, its latest part, that thresholds are set by.
     epochs : int
         Passes over the rest.
+    features : {"base", "rolling"}
+        What the conn detector sees of a connection.
     seed : int
     """
 
     held_back: Share = 0.25
+    features: Features = "rolling"
     epochs: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
 

@@ -10,7 +10,7 @@ import onnxruntime
 
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
 from oddlog_core.errors import BaselineError
-from oddlog_core.features.conn import ROLLING, TIME_OF_DAY, ConnFeatures, FeatureSpec, learn_spec
+from oddlog_core.features.conn import TIME_OF_DAY, ConnFeatures, FeatureSpec, Scaling, learn_scaling, learn_spec
 from oddlog_core.span import per_day
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["AutoencoderDetector"]
 
 FEWEST = 100
-_ROWS = 8192
+_ROWS = 2048
 # onnxruntime computes what does not fill its vectors by other instructions, whose last bits differ: rows are filled up.
 _WHOLE = 16
 
@@ -35,16 +35,17 @@ class AutoencoderDetector(Detector):
     Parameters
     ----------
     spec : FeatureSpec
+    scaling : Scaling
     model : bytes
-        An ONNX file: raw features in; score, error and expected value by feature out.
+        An ONNX file: raw features in; score, error by feature, expected z-scores and logits of codes out.
     """
 
     name = "conn-autoencoder"
     log = "conn"
     note = "Odd_Connection"
 
-    def __init__(self, spec: FeatureSpec, model: bytes) -> None:
-        self._spec, self._model = spec, model
+    def __init__(self, spec: FeatureSpec, scaling: Scaling, model: bytes) -> None:
+        self._spec, self._scaling, self._model = spec, scaling, model
         options = onnxruntime.SessionOptions()
         # One thread: with more, the order of additions, and so the last bits of a score, would vary.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -60,12 +61,13 @@ class AutoencoderDetector(Detector):
         n = sum(map(len, baseline))
         if n < FEWEST:
             raise BaselineError(f"{cls.log}: {n} records are too few to learn from, {FEWEST} are the least")
-        spec = learn_spec(baseline)
+        spec = learn_spec(baseline, options.features)
         transformer = ConnFeatures(spec)
         features = np.concatenate([transformer.transform(batch) for batch in baseline])
         boundary = min(max(round(n * (1 - options.held_back)), 1), n - 1)
-        model = flow.train(features[:boundary], spec, options.epochs, options.seed, options.progress)
-        detector = cls(spec, flow.export(model, features.shape[1]))
+        scaling = learn_scaling(features[:boundary], spec)
+        model = flow.train(features[:boundary], spec, scaling, options.epochs, options.seed, options.progress)
+        detector = cls(spec, scaling, flow.export(model, features.shape[1]))
         return Fitted(detector, detector._score(features[boundary:]), per_day(baseline))
 
     def new_state(self) -> ConnFeatures:
@@ -85,22 +87,31 @@ class AutoencoderDetector(Detector):
             if short:
                 part = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
             parts.append(self._session.run(["score"], {"features": part})[0])
-        return np.concatenate(parts)[: len(features)]
+        return np.concatenate(parts)[: len(features)].astype(np.float64)
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The three features with the largest share of the error."""
         row = scored.evidence[scored.row[index]]
-        error, expected = self._session.run(["error", "expected"], {"features": row[None, :]})
-        share = error[0] / error[0].sum()
-        names = (*self._spec.numbers, *self._spec.coded)
+        outputs = self._session.run(
+            ["error", "expected", "logits"], {"features": np.repeat(row[None, :], _WHOLE, axis=0)}
+        )
+        error, expected, logits = (output[0].astype(np.float64) for output in outputs)
+        meanings = {name: self._spec.names_of(name) for name in self._spec.coded}
+        ends = np.cumsum([len(names) for names in meanings.values()])
+        likeliest = [part.argmax() for part in np.split(logits, ends[:-1])]
+        share = error / error.sum()
         reasons = []
         for f in np.argsort(-share)[:3]:
-            seen, usual = float(row[f]), float(expected[0, f])
-            if names[f] in self._spec.coded:
-                meanings = self._spec.names_of(names[f])
-                reasons.append(Reason(names[f], meanings[int(seen)], meanings[int(usual)], float(share[f])))
+            n = f - len(self._spec.numbers)
+            if n >= 0:
+                name = self._spec.coded[n]
+                seen, likely = meanings[name][int(row[f])], meanings[name][int(likeliest[n])]
+                reasons.append(Reason(name, seen, likely, float(share[f])))
             else:
-                reasons.append(Reason(names[f], None if np.isnan(seen) else seen, usual, float(share[f])))
+                name = self._spec.numbers[f]
+                value = None if np.isnan(row[f]) else float(row[f])
+                usual = self._scaling.unscaled(f, float(expected[f]), name)
+                reasons.append(Reason(name, value, usual, float(share[f])))
         return tuple(reasons)
 
     def export_state(self, state: ConnFeatures) -> dict[str, Any]:
@@ -114,19 +125,23 @@ class AutoencoderDetector(Detector):
         return state
 
     def save(self, folder: Path) -> None:
-        """Write ``features.json`` and ``model.onnx``."""
+        """Write ``features.json``, ``scaling.json`` and ``model.onnx``."""
         (folder / "features.json").write_bytes(msgspec.json.encode(self._spec))
+        (folder / "scaling.json").write_bytes(msgspec.json.encode(self._scaling))
         (folder / "model.onnx").write_bytes(self._model)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read ``features.json`` and ``model.onnx``."""
+        """Read ``features.json``, ``scaling.json`` and ``model.onnx``."""
         spec = msgspec.json.decode((folder / "features.json").read_bytes(), type=FeatureSpec)
-        return cls(spec, (folder / "model.onnx").read_bytes())
+        scaling = msgspec.json.decode((folder / "scaling.json").read_bytes(), type=Scaling)
+        return cls(spec, scaling, (folder / "model.onnx").read_bytes())
 
     def describe(self) -> list[str]:
         """The features, and the values of each column of codes."""
         time_of_day = "used" if TIME_OF_DAY[0] in self._spec.numbers else "not used: the baseline is too short"
-        lines = [f"{len(self._spec.numbers)} numbers, {len(ROLLING)} of them rolling; time of day {time_of_day}"]
+        lines = [
+            f"{len(self._spec.numbers)} numbers, {len(self._spec.rolling)} of them rolling; time of day {time_of_day}"
+        ]
         lines += [f"{column}: {', '.join(self._spec.names_of(column)[1:])}" for column in self._spec.coded]
         return lines

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from oddlog_core.features.conn import FeatureSet
     from oddlog_core.records import Records
 
 __all__ = ["Detector", "FitOptions", "Fitted", "Reason", "Scored"]
@@ -36,6 +37,8 @@ class FitOptions:
         Length of a host's window in microseconds.
     epochs : int
         Passes over the training part.
+    features : {"base", "rolling"}
+        Feature set of conn records.
     progress : callable
         Called with the share done, 0 to 1.
     """
@@ -46,6 +49,7 @@ class FitOptions:
     time_zone: str = "UTC"
     window: int = 3_600_000_000
     epochs: int = 20
+    features: FeatureSet = "rolling"
     progress: Callable[[float], None] = lambda _: None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["ConnFeatures", "FeatureSpec", "learn_spec"]
+__all__ = ["ConnFeatures", "FeatureSet", "FeatureSpec", "Scaling", "learn_scaling", "learn_spec"]
+
+FeatureSet = Literal["base", "rolling"]
+"""Named sets of features: what a connection was; and how busy the network was around it."""
 
 MICROSECONDS = 1_000_000
 WINDOWS = {"1s": 1, "10s": 10, "60s": 60}
@@ -59,16 +62,23 @@ class FeatureSpec(msgspec.Struct, frozen=True):
         Usual ports; in the matrix 0 is unset, then the ports, then one code for each of IANA's ranges.
     time_of_day : bool
         Only where the baseline covers several whole days: else it ruins the model.
+    features : {"base", "rolling"}
     """
 
     categories: dict[str, list[str]]
     ports: dict[str, list[int]]
     time_of_day: bool
+    features: FeatureSet = "rolling"
 
     @property
     def numbers(self) -> tuple[str, ...]:
         """Names of the numeric columns, which come first; NaN where the field is unset."""
-        return NUMBERS + ROLLING + (TIME_OF_DAY if self.time_of_day else ())
+        return NUMBERS + self.rolling + (TIME_OF_DAY if self.time_of_day else ())
+
+    @property
+    def rolling(self) -> tuple[str, ...]:
+        """Names of the rolling statistics among them."""
+        return ROLLING if self.features == "rolling" else ()
 
     @property
     def coded(self) -> tuple[str, ...]:
@@ -80,6 +90,24 @@ class FeatureSpec(msgspec.Struct, frozen=True):
         if column in self.categories:
             return ["unset", *self.categories[column], "other"]
         return ["unset", *map(str, self.ports[column]), *_RANGES]
+
+
+class Scaling(msgspec.Struct, frozen=True):
+    """What is usual of each number.
+
+    Attributes
+    ----------
+    mean, scale : list of float
+        Mean and standard deviation over the baseline: of ``log1p`` of an amount, of a time of day as it is.
+    """
+
+    mean: list[float]
+    scale: list[float]
+
+    def unscaled(self, column: int, z: float, name: str) -> float:
+        """The number that a z-score of a column stands for."""
+        value = z * self.scale[column] + self.mean[column]
+        return value if name in TIME_OF_DAY else float(np.expm1(value))
 
 
 @dataclass(slots=True)
@@ -114,9 +142,10 @@ class ConnFeatures:
             out[:, column] = values
             out[values == MISSING, column] = np.nan
         out[:, 0] /= MICROSECONDS
-        counts = np.stack([records.integers[name] for name in ROLLED], axis=1)
-        rolled = self.rolling.update(records.clock, counts.clip(0, LARGEST))
-        out[:, len(NUMBERS) : len(NUMBERS) + len(ROLLING)] = rolled.reshape(n, len(ROLLING))
+        if self.spec.rolling:
+            counts = np.stack([records.integers[name] for name in ROLLED], axis=1)
+            rolled = self.rolling.update(records.clock, counts.clip(0, LARGEST))
+            out[:, len(NUMBERS) : len(NUMBERS) + len(ROLLING)] = rolled.reshape(n, len(ROLLING))
         if self.spec.time_of_day:
             angle = 2 * np.pi * (records.clock % DAY) / DAY
             out[:, n_numbers - 2] = np.sin(angle)
@@ -140,7 +169,7 @@ def _port_codes(ports: NDArray[np.int64], usual: list[int]) -> NDArray[np.int64]
     return np.where(ports == MISSING, 0, codes)
 
 
-def learn_spec(baseline: Sequence[Records]) -> FeatureSpec:
+def learn_spec(baseline: Sequence[Records], features: FeatureSet = "rolling") -> FeatureSpec:
     """Usual values of the coded columns, and whether the baseline knows the time of day."""
     least = max(2, int(_RARE * sum(map(len, baseline))))
 
@@ -158,10 +187,25 @@ def learn_spec(baseline: Sequence[Records]) -> FeatureSpec:
         often = np.argsort(-counts, kind="stable")[:_MOST_VALUES]
         ports[name] = [int(values[i]) for i in often if counts[i] >= least and values[i] != MISSING]
     days = np.unique(np.concatenate([batch.clock // DAY for batch in baseline]))
-    return FeatureSpec(categories, ports, time_of_day=_whole_days(baseline, days) >= 3)
+    return FeatureSpec(categories, ports, _whole_days(baseline, days) >= 3, features)
 
 
 def _whole_days(baseline: Sequence[Records], days: NDArray[np.int64]) -> int:
     """Days in which at least 20 of the 24 hours have records."""
     hours = np.unique(np.concatenate([batch.clock // HOUR for batch in baseline]))
     return int(np.count_nonzero(np.bincount(np.searchsorted(days, hours // 24)) >= 20)) if len(hours) else 0
+
+
+def learn_scaling(features: NDArray[np.float64], spec: FeatureSpec) -> Scaling:
+    """Mean and standard deviation of each number, unset ones aside; 1 where there is no variance."""
+    mean, scale = [0.0] * len(spec.numbers), [1.0] * len(spec.numbers)
+    for column, name in enumerate(spec.numbers):
+        values = features[:, column]
+        values = values[~np.isnan(values)]
+        if name not in TIME_OF_DAY:
+            values = np.log1p(values.clip(0))
+        if len(values):
+            mean[column] = float(values.mean())
+            spread = float(values.std())
+            scale[column] = spread if spread > 1e-9 else 1.0
+    return Scaling(mean, scale)

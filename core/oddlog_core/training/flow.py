@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from oddlog_core.features.conn import NUMBERS, ROLLING, TIME_OF_DAY
+from oddlog_core.features.conn import ROLLING, TIME_OF_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from oddlog_core.features.conn import FeatureSpec
+    from oddlog_core.features.conn import FeatureSpec, Scaling
 
 __all__ = ["FlowAutoencoder", "export", "train"]
 
@@ -35,37 +35,44 @@ ROLLING_WEIGHT = 1 / len(ROLLING)
 _RARE = 0.9999
 _LEAST_ERROR = 1.0
 _FURTHEST = 8.0
-N_AMOUNTS = len(NUMBERS) + len(ROLLING)
+# Logits beyond are as good as certain, and their exponentials stay finite.
+_SUREST = 30.0
+EMBEDDED = 8
 
 
 class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes with the extra `train`
     """Autoencoder over conn features, scaling included.
 
     The error of a number is its squared error as a z-score, that of a category its cross-entropy; the score is the
-    sum of each over the one in 10,000 of the training part. The time of day is given, not judged. Linear layers run in
-    float32; logarithms of amounts and sums in float64, since in float32 their last bits depend on the batch size.
+    sum of each over the one in 10,000 of the training part. The time of day is given, not judged. All is float32 from
+    the raw number on: what a runtime computes in whole vectors does not depend on the batch size.
 
     Parameters
     ----------
     spec : FeatureSpec
-    mean, scale : (n_numbers,) float64
-        Of the numbers after log1p.
+    scaling : Scaling
     """
 
-    def __init__(self, spec: FeatureSpec, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> None:
+    def __init__(self, spec: FeatureSpec, scaling: Scaling) -> None:
         super().__init__()
         self.n_numbers = len(spec.numbers)
-        self.sizes = [len(spec.names_of(column)) for column in spec.coded]
+        self.n_amounts = self.n_numbers - (len(TIME_OF_DAY) if spec.time_of_day else 0)
+        sizes = torch.tensor([len(spec.names_of(column)) for column in spec.coded])
         columns = [*spec.numbers, *spec.coded]
         weight = [ROLLING_WEIGHT if name in ROLLING else float(name not in TIME_OF_DAY) for name in columns]
-        self.register_buffer("mean", torch.from_numpy(mean))
-        self.register_buffer("scale", torch.from_numpy(scale))
-        self.register_buffer("weight", torch.tensor(weight, dtype=torch.float64)[:, None])
+        self.register_buffer("slope", torch.tensor(1 / np.array(scaling.scale), dtype=torch.float32))
+        mean = torch.tensor(scaling.mean, dtype=torch.float32)
+        self.register_buffer("intercept", -mean * self.slope)
+        self.register_buffer("weight", torch.tensor(weight, dtype=torch.float32))
+        self.register_buffer("ones", torch.ones(len(weight), 1))
+        # All columns of codes share one table and one head; a column's codes begin at its offset.
+        self.register_buffer("offset", torch.cumsum(sizes, 0) - sizes)
+        column_of = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
+        self.register_buffer("block", nn.functional.one_hot(column_of).float())
         wide, middle, narrow = HIDDEN
-        self.numbers_in = nn.Linear(self.n_numbers, wide)
-        # A table per column of codes: the same as a linear layer over one-hot codes, without the zeros.
-        self.codes_in = nn.ModuleList(nn.Embedding(size, wide) for size in self.sizes)
+        self.codes_in = nn.Embedding(int(sizes.sum()), EMBEDDED)
         self.inside = nn.Sequential(
+            nn.Linear(self.n_numbers + EMBEDDED * len(sizes), wide),
             nn.ReLU(),
             nn.Linear(wide, middle),
             nn.ReLU(),
@@ -77,51 +84,47 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
             nn.ReLU(),
         )
         self.numbers_out = nn.Linear(wide, self.n_numbers)
-        self.codes_out = nn.ModuleList(nn.Linear(wide, size) for size in self.sizes)
+        self.codes_out = nn.Linear(wide, int(sizes.sum()))
 
-    def standardise(self, numbers: torch.Tensor) -> torch.Tensor:
-        """(n, n_numbers) float64 z-scores; 0, the baseline's mean, where a number is unset."""
-        amounts = torch.log1p(torch.clamp(numbers[:, :N_AMOUNTS], min=0.0))
-        z = (torch.cat([amounts, numbers[:, N_AMOUNTS:]], dim=1) - self.mean) / self.scale
-        # Only the record's own numbers can be unset; looking at the others too took a seventh of the time.
-        own = z[:, : len(NUMBERS)]
-        own = torch.where(torch.isnan(numbers[:, : len(NUMBERS)]), torch.zeros_like(own), own)
-        return torch.cat([own, z[:, len(NUMBERS) :]], dim=1)
+    def split(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """z-scores, 0 where a number is unset; whether each is set, 1 or 0; codes."""
+        # Whole matrices, though only five columns can be unset: slicing and joining took longer than what it saved.
+        numbers = features[:, : self.n_numbers].float()
+        amounts = torch.log(torch.clamp(numbers[:, : self.n_amounts], min=0.0) + 1.0)
+        if self.n_amounts < self.n_numbers:
+            amounts = torch.cat([amounts, numbers[:, self.n_amounts :]], dim=1)
+        unset = torch.isnan(numbers)
+        z = torch.where(unset, torch.zeros_like(amounts), amounts * self.slope + self.intercept)
+        return z, 1.0 - unset.float(), features[:, self.n_numbers :].to(torch.int64) + self.offset
 
-    def reconstruct(self, z: torch.Tensor, codes: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """z-scores as the model expects them, and logits of each column of codes, all float32."""
-        hidden = self.numbers_in(torch.clamp(z, -_FURTHEST, _FURTHEST))
-        for column, table in enumerate(self.codes_in):
-            hidden = hidden + table(codes[:, column])
-        hidden = self.inside(hidden)
-        return self.numbers_out(hidden), [head(hidden) for head in self.codes_out]
+    def reconstruct(self, z: torch.Tensor, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """z-scores as the model expects them, and logits of all codes."""
+        embedded = self.codes_in(codes).flatten(1)
+        hidden = self.inside(torch.cat([torch.clamp(z, -_FURTHEST, _FURTHEST), embedded], dim=1))
+        return self.numbers_out(hidden), torch.clamp(self.codes_out(hidden), -_SUREST, _SUREST)
 
-    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Raw features to score (n,), weighted error (n, n_features) and the value expected (n, n_features)."""
-        numbers = features[:, : self.n_numbers]
-        codes = features[:, self.n_numbers :].to(torch.int64)
-        z = self.standardise(numbers)
-        z_expected, logits = self.reconstruct(z.float(), codes)
-        z_expected = z_expected.double()
-        squared = (z - z_expected) ** 2
-        own = squared[:, : len(NUMBERS)]
-        own = torch.where(torch.isnan(numbers[:, : len(NUMBERS)]), torch.zeros_like(own), own)
-        errors = [own, squared[:, len(NUMBERS) :]]
-        raw = z_expected * self.scale + self.mean
-        expected = [torch.expm1(raw[:, :N_AMOUNTS]), raw[:, N_AMOUNTS:]]
-        for column, logit in enumerate(logits):
-            # In float32, and twice as fast for it: the sum runs within a row, so the batch size does not matter.
-            log_share = torch.log_softmax(logit, dim=1)
-            errors.append(-torch.gather(log_share, 1, codes[:, column : column + 1]).double())
-            expected.append(logit.argmax(dim=1, keepdim=True).double())
-        error = torch.cat(errors, dim=1)
+    def surprise(self, logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of each column of codes, (n, n_coded)."""
+        # One product sums each column's exponentials: a log-softmax for each column took a third of a score's time.
+        return torch.log(torch.exp(logits) @ self.block) - torch.gather(logits, 1, codes)
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Raw features to score (n,), weighted error (n, n_features), z-scores (n, n_numbers) and logits expected."""
+        z, known, codes = self.split(features)
+        expected, logits = self.reconstruct(z, codes)
+        apart = z - expected
+        error = torch.cat([apart * apart * known, self.surprise(logits, codes)], dim=1) * self.weight
         # A product, not a sum: its order of addition does not depend on the batch size.
-        score = torch.matmul(error, self.weight).squeeze(1)
-        return score, error * self.weight.squeeze(1), torch.cat(expected, dim=1)
+        return torch.matmul(error, self.ones).squeeze(1), error, expected, logits
 
 
 def train(
-    features: NDArray[np.float64], spec: FeatureSpec, epochs: int, seed: int, progress: Callable[[float], None]
+    features: NDArray[np.float64],
+    spec: FeatureSpec,
+    scaling: Scaling,
+    epochs: int,
+    seed: int,
+    progress: Callable[[float], None],
 ) -> FlowAutoencoder:
     """Fit an autoencoder by Adam with a one-cycle learning rate (Smith and Topin, Super-convergence, 2018).
 
@@ -130,6 +133,7 @@ def train(
     features : (n_records, n_features) float64
         As `ConnFeatures.transform` makes them.
     spec : FeatureSpec
+    scaling : Scaling
     epochs : int
         Passes over `features`; fewer where that is `ENOUGH` records sooner.
     seed : int
@@ -141,15 +145,12 @@ def train(
     # Layers this small gain nothing from a second thread, and on a busy machine two that spin for each other made ten
     # minutes of half a minute.
     torch.set_num_threads(1)
-    numbers = torch.from_numpy(features[:, : len(spec.numbers)])
-    mean, scale = _moments(numbers, spec)
-    model = FlowAutoencoder(spec, mean, scale)
+    model = FlowAutoencoder(spec, scaling)
     n = len(features)
-    z = torch.cat([model.standardise(part).float() for part in numbers.split(65_536)])
-    known = ~torch.isnan(numbers)
-    codes = torch.from_numpy(features[:, len(spec.numbers) :].astype(np.int64))
-    weight = model.weight[:, 0].clone()
-    loss_weight = weight[: len(spec.numbers)].float()
+    parts = [model.split(part) for part in torch.from_numpy(features).split(65_536)]
+    z, known, codes = (torch.cat(column) for column in zip(*parts, strict=True))
+    weight = model.weight.clone()
+    loss_weight = weight[: len(spec.numbers)]
     steps_an_epoch = -(-n // BATCH)
     steps = steps_an_epoch * max(1, min(epochs, -(-ENOUGH // n)))
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
@@ -165,39 +166,22 @@ def train(
         z_expected, logits = model.reconstruct(z_rows, code_rows)
         # Huber's loss, not the square: a few huge transfers must not own the scale of everything.
         apart = nn.functional.smooth_l1_loss(z_expected, z_rows, reduction="none") * known[rows]
-        loss = (apart * loss_weight).sum(dim=1).mean()
-        for column, logit in enumerate(logits):
-            loss = loss + nn.functional.cross_entropy(logit, code_rows[:, column])
+        loss = (apart * loss_weight).sum(dim=1).mean() + model.surprise(logits, code_rows).sum(dim=1).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         schedule.step()
     with torch.no_grad():
         weighted = torch.cat([model(torch.from_numpy(part))[1] for part in np.array_split(features, -(-n // 65_536))])
-        rare = torch.from_numpy(np.quantile(weighted.numpy(), _RARE, axis=0)) / weight.clamp(min=1e-12)
-        model.weight /= rare.clamp(min=_LEAST_ERROR)[:, None]
+        rare = torch.from_numpy(np.quantile(weighted.numpy(), _RARE, axis=0)).float() / weight.clamp(min=1e-12)
+        model.weight /= rare.clamp(min=_LEAST_ERROR)
     progress(1.0)
     model.eval()
     return model
 
 
-def _moments(numbers: torch.Tensor, spec: FeatureSpec) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each number after log1p, unset ones aside; 1 where there is no variance."""
-    mean, scale = np.zeros(len(spec.numbers)), np.ones(len(spec.numbers))
-    for column, name in enumerate(spec.numbers):
-        values = numbers[:, column].numpy()
-        values = values[~np.isnan(values)]
-        if name not in TIME_OF_DAY:
-            values = np.log1p(values.clip(0))
-        if len(values):
-            mean[column] = values.mean()
-            spread = values.std()
-            scale[column] = spread if spread > 1e-9 else 1.0
-    return mean, scale
-
-
 def export(model: FlowAutoencoder, n_features: int) -> bytes:
-    """The model as one ONNX file: ``features`` in, float64; ``score``, ``error`` and ``expected`` out."""
+    """The model as one ONNX file: ``features`` in, float64; ``score``, ``error``, ``expected`` and ``logits`` out."""
     example = torch.zeros(2, n_features, dtype=torch.float64)
     with warnings.catch_warnings():
         # The exporter warns of its own deprecated calls, and logs that torchvision is not there.
@@ -207,7 +191,7 @@ def export(model: FlowAutoencoder, n_features: int) -> bytes:
             model,
             (example,),
             input_names=["features"],
-            output_names=["score", "error", "expected"],
+            output_names=["score", "error", "expected", "logits"],
             dynamic_shapes={"features": {0: torch.export.Dim("n", min=1)}},
             dynamo=True,
             verbose=False,

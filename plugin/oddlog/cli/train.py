@@ -15,6 +15,8 @@ from oddlog.errors import OddlogError
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from oddlog.config import Features
+
 __all__ = ["train"]
 
 
@@ -22,8 +24,15 @@ __all__ = ["train"]
 @logs_argument
 @click.option("--bundle", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
 @config_option
+@click.option(
+    "--features",
+    type=click.Choice(["base", "rolling"]),
+    help="What the conn detector sees: the connection, or also how busy the network was. Default: oddlog.toml's.",
+)
 @click.option("--comment", default="", help="Kept in the bundle: what it is for.")
-def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment: str) -> None:
+def train(
+    logs: tuple[str, ...], bundle: Path, config_path: Path | None, features: Features | None, comment: str
+) -> None:
     """Learn what is normal from LOGS and write it to a bundle.
 
     LOGS are files, globs and folders with conn, ntlm and dce_rpc logs. The latest quarter of them is held back to set
@@ -33,12 +42,16 @@ def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment
     Example:
         oddlog train office/2024-01-29 office/2024-01-30 --bundle office-bundle
     """  # noqa: D301 - click wants the character, not the two signs
+    import msgspec
+
     from oddlog import baseline
     from oddlog.config import read_config
     from oddlog.logs import open_logs
 
     started = time.monotonic()
     config = read_config(config_path)
+    if features:
+        config = msgspec.structs.replace(config, train=msgspec.structs.replace(config.train, features=features))
     with progress() as bar:
         reading = bar.add_task("reading")
         stages: dict[str, TaskID] = {}

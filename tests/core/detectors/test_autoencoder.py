@@ -9,7 +9,7 @@ from baselines import DAY, MONDAY, inventions, odd, office, records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
-from oddlog_core.features.conn import NUMBERS, ROLLING, TIME_OF_DAY, ConnFeatures, learn_spec
+from oddlog_core.features.conn import NUMBERS, ROLLING, TIME_OF_DAY, ConnFeatures, learn_scaling, learn_spec
 from road import answer
 
 torch = pytest.importorskip("torch")
@@ -25,8 +25,9 @@ def learned():
     spec = learn_spec([BASELINE])
     assert spec.time_of_day
     features = ConnFeatures(spec).transform(BASELINE)
-    model = flow.train(features, spec, 2, 0, lambda _: None)
-    return model, AutoencoderDetector(spec, flow.export(model, features.shape[1])), spec
+    scaling = learn_scaling(features, spec)
+    model = flow.train(features, spec, scaling, 2, 0, lambda _: None)
+    return model, AutoencoderDetector(spec, scaling, flow.export(model, features.shape[1])), spec
 
 
 def by_torch(model, features):
@@ -38,7 +39,7 @@ def test_the_exported_model_scores_as_torch_does(learned):
     model, detector, spec = learned
     log = records("conn", [{"ts": MONDAY}])
     for batch in (LATER, odd("conn", MONDAY), log):
-        expected, _, _ = by_torch(model, ConnFeatures(spec).transform(batch))
+        expected, *_ = by_torch(model, ConnFeatures(spec).transform(batch))
         found = [told.score for told in answer(detector, [batch], np.inf).scores]
         npt.assert_allclose(found, expected, rtol=1e-5)
 
@@ -46,17 +47,18 @@ def test_the_exported_model_scores_as_torch_does(learned):
 def test_errors_by_feature_sum_to_the_score(learned):
     model, _, spec = learned
     features = ConnFeatures(spec).transform(LATER)
-    score, error, _ = by_torch(model, features)
+    score, error, *_ = by_torch(model, features)
     assert error.shape == features.shape
     assert (error >= 0).all()
-    npt.assert_allclose(error.sum(axis=1), score, rtol=1e-9)
+    npt.assert_allclose(error.sum(axis=1), score, rtol=1e-5)
 
 
 def test_reasons_are_the_features_with_the_largest_errors_with_the_value_seen(learned):
     model, detector, spec = learned
+    scaling = detector._scaling
     attack = odd("conn", MONDAY + DAY)
     features = ConnFeatures(spec).transform(attack)
-    _, error, expected = by_torch(model, features)
+    _, error, expected, logits = by_torch(model, features)
     names = [*spec.numbers, *spec.coded]
     [told] = answer(detector, [attack], -np.inf).findings
     assert [reason.field for reason in told.reasons] == [names[f] for f in np.argsort(-error[0])[: len(told.reasons)]]
@@ -65,16 +67,21 @@ def test_reasons_are_the_features_with_the_largest_errors_with_the_value_seen(le
         assert reason.share == pytest.approx(error[0, f] / error[0].sum(), rel=1e-4)
         if reason.field in spec.numbers:
             assert reason.seen == features[0, f]
-            assert reason.expected == pytest.approx(expected[0, f], rel=1e-3, abs=1e-6)
+            usual = expected[0, f] * scaling.scale[f] + scaling.mean[f]
+            usual = usual if reason.field in TIME_OF_DAY else np.expm1(usual)
+            assert reason.expected == pytest.approx(usual, rel=1e-3, abs=1e-5)
         else:
             assert reason.seen == spec.names_of(reason.field)[int(features[0, f])]
-            assert reason.expected == spec.names_of(reason.field)[int(expected[0, f])]
+            ends = np.cumsum([len(spec.names_of(name)) for name in spec.coded])
+            n = f - len(spec.numbers)
+            likeliest = np.split(logits[0], ends[:-1])[n].argmax()
+            assert reason.expected == spec.names_of(reason.field)[likeliest]
 
 
 def test_an_unset_number_is_no_error_of_its_own(learned):
     model, _, spec = learned
     features = ConnFeatures(spec).transform(records("conn", [{"ts": MONDAY, "orig_pkts": 1}]))
-    _, error, _ = by_torch(model, features)
+    _, error, *_ = by_torch(model, features)
     names = [*spec.numbers, *spec.coded]
     unset = [names.index(name) for name in ("duration", "orig_bytes", "resp_bytes", "resp_pkts")]
     npt.assert_array_equal(error[0, unset], 0.0)

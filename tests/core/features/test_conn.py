@@ -155,3 +155,14 @@ def test_at_most_48_values_are_learned_the_most_frequent_first_and_ties_by_name(
 def test_what_is_learned_does_not_depend_on_how_the_baseline_was_cut():
     log = office("conn", 300, seed=1)
     assert learn_spec([anew(log, piece) for piece in pieces(300, [0.1, 0.5, 0.5])]) == learn_spec([log])
+
+
+def test_the_base_features_leave_out_what_happened_around():
+    base = learn_spec([office("conn", 300, seed=5)], "base")
+    rolling = learn_spec([office("conn", 300, seed=5)], "rolling")
+    assert (base.rolling, rolling.rolling) == ((), ROLLING)
+    log = office("conn", 40, seed=6)
+    of_base, of_rolling = named(log, base), named(log, rolling)
+    assert set(of_rolling) - set(of_base) == set(ROLLING)
+    for name, column in of_base.items():
+        npt.assert_array_equal(column, of_rolling[name])
