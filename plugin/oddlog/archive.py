@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import shutil
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oddlog.errors import OddlogError
@@ -17,7 +17,7 @@ from oddlog.notices import NoticeWriter
 from oddlog.pipeline import SCORES, roads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from oddlog_core.bundle import Bundle
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from oddlog.config import Config
     from oddlog.logs import Batch, Logs
     from oddlog.notices import Finding
-    from oddlog.pipeline import Road
+    from oddlog.pipeline import Outcome, Road
 
-__all__ = ["Summary", "score"]
+__all__ = ["PARTS", "Summary", "ahead", "drafts", "in_order", "known_roads", "score", "tell", "write_scores"]
+
+PARTS = "part-*.parquet"
+"""Files of a scores.parquet that is a folder."""
 
 _KEPT = 10
 # Batches read before they are scored; each is a few MiB.
@@ -65,43 +68,129 @@ def score(logs: Logs, bundle: Bundle, config: Config, out: Path) -> Summary:
     Raises
     ------
     OddlogError
-        If the bundle knows none of the logs.
+        If the bundle knows none of the logs, or ``scores.parquet`` is a folder that is no run's.
     """
-    known = {log: road for log, road in roads(bundle, config).items() if log in logs.names}
-    notes = [one.detector.note for one in bundle.trained.values() if one.detector.log in known]
-    summary = Summary(
-        Counter({f"Oddlog::{note}": 0 for note in notes}), left_out=[log for log in logs.names if log not in known]
-    )
-    if not known:
-        raise OddlogError(f"the bundle knows none of these logs: {', '.join(logs.names)}")
-    out.mkdir(parents=True, exist_ok=True)
-    drafts = [out / ".scores.parquet.draft", out / ".notice.log.draft"]
-    try:
-        drafts[1].unlink(missing_ok=True)
-        rarest: list[tuple[float, int, Finding]] = []
-        with (
-            pq.ParquetWriter(drafts[0], SCORES, compression="zstd") as scores,
-            NoticeWriter(drafts[1], config.notice_format, config.suppress_for) as notices,
-        ):
-            streams = [_findings(road, logs, scores) for road in known.values()]
-            for number, finding in enumerate(heapq.merge(*streams, key=lambda finding: finding.clock)):
-                notices.write(finding)
-                summary.notices[f"Oddlog::{finding.note}"] += 1
-                (heapq.heappush if len(rarest) < _KEPT else heapq.heappushpop)(
-                    rarest, (finding.rarity, -number, finding)
-                )
-        drafts[0].replace(out / "scores.parquet")
-        drafts[1].replace(out / "notice.log")
-    finally:
-        for draft in drafts:
-            with suppress(FileNotFoundError):
-                draft.unlink()
-    summary.rarest = [finding for _, _, finding in sorted(rarest, reverse=True)]
+    known = known_roads(logs, bundle, config)
+    with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, compression="zstd") as scores:
+        streams = [in_order(_outcomes(road, logs, scores)) for road in known.values()]
+        summary = tell(streams, known, logs, config, written[1])
     summary.bad_time = sum(road.clock.bad for road in known.values())
     return summary
 
 
-def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def known_roads(logs: Logs, bundle: Bundle, config: Config) -> dict[str, Road]:
+    """Roads of those logs that the bundle knows.
+
+    Raises
+    ------
+    OddlogError
+        There is none.
+    """
+    known = {log: road for log, road in roads(bundle, config).items() if log in logs.names}
+    if not known:
+        raise OddlogError(f"the bundle knows none of these logs: {', '.join(logs.names)}")
+    return known
+
+
+@contextmanager
+def drafts(out: Path) -> Iterator[tuple[Path, Path]]:
+    """Where to write scores, a file or a folder of parts, and notices; moved into place once both are whole.
+
+    Raises
+    ------
+    OddlogError
+        ``scores.parquet`` is a folder that holds something else than parts.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    placed = [out / "scores.parquet", out / "notice.log"]
+    written = [path.with_name(f".{path.name}.draft") for path in placed]
+    if placed[0].is_dir():
+        strange = sorted(set(placed[0].iterdir()) - set(placed[0].glob(PARTS)))
+        if strange:
+            raise OddlogError(f"{strange[0]} is no part of scores; give another folder")
+    try:
+        for draft in written:
+            _remove(draft)
+        yield written[0], written[1]
+        # Renaming replaces a file, never a folder.
+        if placed[0].is_dir() or written[0].is_dir():
+            _remove(placed[0])
+        for draft, path in zip(written, placed, strict=True):
+            draft.replace(path)
+    finally:
+        for draft in written:
+            _remove(draft)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def in_order(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Finding | None]]:
+    """One log's findings by clock and detector, each with the moment at which it has its turn among other logs.
+
+    However the log is cut into batches, the order is the same: a finding waits until the clock has passed it. Those of
+    records before the clock was moved back come before those of records after it.
+
+    Yields
+    ------
+    moment : int
+        Never falls.
+    finding : Finding or None
+        None says that nothing with an earlier moment follows.
+    """
+    held: list[Finding] = []
+    # No moment is before this one; and the clock.
+    floor = now = 0
+    for outcome in outcomes:
+        held.sort(key=_by_clock)
+        if outcome.fell:
+            due, held = held, []
+        else:
+            passed = sum(finding.clock < outcome.since for finding in held)
+            due, held = held[:passed], held[passed:]
+        for finding in due:
+            yield max(finding.clock, floor), finding
+        if outcome.fell:
+            floor = max(floor, now, *(finding.clock for finding in due[-1:]))
+        held += outcome.findings
+        now = outcome.until
+        yield max(outcome.since, floor), None
+    for finding in sorted(held, key=_by_clock):
+        yield max(finding.clock, floor), finding
+
+
+def _by_clock(finding: Finding) -> tuple[int, str]:
+    return finding.clock, finding.detector
+
+
+def tell(
+    streams: Iterable[Iterator[tuple[int, Finding | None]]],
+    known: dict[str, Road],
+    logs: Logs,
+    config: Config,
+    path: Path,
+) -> Summary:
+    """Write the findings of all logs, merged, as notices, and sum them up."""
+    summary = Summary(
+        Counter({f"Oddlog::{note}": 0 for road in known.values() for note in road.notes}),
+        left_out=[log for log in logs.names if log not in known],
+    )
+    rarest: list[tuple[float, int, Finding]] = []
+    with NoticeWriter(path, config.notice_format, config.suppress_for) as notices:
+        merged = heapq.merge(*streams, key=lambda item: item[0])
+        for number, finding in enumerate(finding for _, finding in merged if finding is not None):
+            notices.write(finding)
+            summary.notices[f"Oddlog::{finding.note}"] += 1
+            (heapq.heappush if len(rarest) < _KEPT else heapq.heappushpop)(rarest, (finding.rarity, -number, finding))
+    summary.rarest = [finding for _, _, finding in sorted(rarest, reverse=True)]
+    return summary
+
+
+def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
     """Read the next batches on a second thread while this one scores."""
     with ThreadPoolExecutor(1) as reader:
         try:
@@ -113,19 +202,19 @@ def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
             reader.shutdown(cancel_futures=True)
 
 
-def _findings(road: Road, logs: Logs, scores: pq.ParquetWriter) -> Iterator[Finding]:
-    """One log's findings in clock order, its scores written on the way."""
-    for batch in _ahead(logs.batches(road.log)):
-        found: list[Finding] = []
+def _outcomes(road: Road, logs: Logs, scores: pq.ParquetWriter) -> Iterator[Outcome]:
+    """What comes of one log, its scores written on the way."""
+    for batch in ahead(logs.batches(road.log)):
         for outcome in road.take(batch):
-            _write(scores, outcome.scores)
-            found += outcome.findings
-        yield from sorted(found, key=lambda finding: finding.clock)
+            write_scores(scores, outcome)
+            yield outcome
     for outcome in road.close():
-        _write(scores, outcome.scores)
-        yield from outcome.findings
+        write_scores(scores, outcome)
+        yield outcome
 
 
-def _write(scores: pq.ParquetWriter, rows: pa.RecordBatch) -> None:
-    if len(rows):
-        scores.write_batch(rows)
+def write_scores(scores: pq.ParquetWriter, outcome: Outcome) -> None:
+    """Append an outcome's rows to a file of scores."""
+    for rows in outcome.scores:
+        if len(rows):
+            scores.write_batch(rows)

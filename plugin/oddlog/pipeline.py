@@ -7,6 +7,7 @@ come from.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,9 +66,22 @@ class Clock:
 
     def records(self, batch: Batch) -> Records:
         """Give a batch its clock."""
+        return batch.records(self._advance(batch))
+
+    def runs(self, batch: Batch) -> Iterator[tuple[Batch, Records, bool]]:
+        """Give a batch its clock, cut where the clock was moved back, and say of each piece whether that was there."""
+        started, before = self.state[1], self.now
+        clock = self._advance(batch)
+        falls = np.flatnonzero(np.diff(clock, prepend=before if started else clock[:1]) < 0).tolist()
+        for start, stop in pairwise(sorted({0, *falls, len(batch)})):
+            piece = batch.slice(start, stop - start)
+            yield piece, piece.records(clock[start:stop]), start in falls
+
+    def _advance(self, batch: Batch) -> NDArray[np.int64]:
+        clock: NDArray[np.int64]
         clock, bad = advance(batch.moments(self.order), self.state)
         self.bad += bad
-        return batch.records(clock)
+        return clock
 
     @property
     def now(self) -> int:
@@ -77,10 +91,25 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a batch, by one detector: final scores as rows of `SCORES`, and findings."""
+    """What came of a batch, or of a piece of one within which the clock does not fall.
 
-    scores: pa.RecordBatch
+    Attributes
+    ----------
+    scores : list of pyarrow.RecordBatch
+        Final scores as rows of `SCORES`, by detector.
+    findings : list of Finding
+        By detector.
+    since, until : int
+        The clock at its first record and at its last.
+    fell : bool
+        Whether the clock was moved back just before it.
+    """
+
+    scores: list[pa.RecordBatch]
     findings: list[Finding]
+    since: int
+    until: int
+    fell: bool = False
 
 
 class Road:
@@ -106,19 +135,29 @@ class Road:
         self._thresholds = {name: one.calibration.threshold(days) for name, one in self._trained.items()}
         self._states = {name: one.detector.new_state() for name, one in self._trained.items()}
 
+    @property
+    def notes(self) -> list[str]:
+        """Notice types of its detectors, without the module."""
+        return [one.detector.note for one in self._trained.values()]
+
     def take(self, batch: Batch) -> Iterator[Outcome]:
         """Score the next batch."""
-        records = self.clock.records(batch)
-        for name, one in self._trained.items():
-            scored = one.detector.score_samples(records, self._states[name], self._thresholds[name])
-            yield self._outcome(one, scored, batch)
+        for piece, records, fell in self.clock.runs(batch):
+            parts = [
+                (one, one.detector.score_samples(records, self._states[name], self._thresholds[name]))
+                for name, one in self._trained.items()
+            ]
+            yield self._outcome(parts, piece, int(records.clock[0]), int(records.clock[-1]), fell)
 
     def close(self, now: int | None = None) -> Iterator[Outcome]:
         """Close what is open at the end of the log, or what silence until `now` has left open."""
-        for name, one in self._trained.items():
-            scored = one.detector.close(self._states[name], self._thresholds[name], now)
-            if scored is not None:
-                yield self._outcome(one, scored, None)
+        closed = (
+            (one, one.detector.close(self._states[name], self._thresholds[name], now))
+            for name, one in self._trained.items()
+        )
+        parts = [(one, scored) for one, scored in closed if scored is not None]
+        if parts:
+            yield self._outcome(parts, None, self.clock.now, self.clock.now)
 
     def export(self) -> dict[str, Any]:
         """State as a tree of dicts, lists, numbers, strings and arrays."""
@@ -132,10 +171,26 @@ class Road:
             if name in exported["states"]:
                 self._states[name] = one.detector.restore_state(exported["states"][name])
 
-    def _outcome(self, one: Trained, scored: Scored, batch: Batch | None) -> Outcome:
-        p_value = one.calibration.p_value(scored.score)
-        rarity = 1 / (p_value * one.calibration.per_day)
-        findings = [self._finding(one, scored, int(i), float(rarity[i]), batch) for i in np.flatnonzero(scored.odd)]
+    def _outcome(
+        self, parts: list[tuple[Trained, Scored]], batch: Batch | None, since: int, until: int, fell: bool = False
+    ) -> Outcome:
+        scores, findings = [], []
+        for one, scored in parts:
+            p_value = one.calibration.p_value(scored.score)
+            rarity = 1 / (p_value * one.calibration.per_day)
+            odd = np.flatnonzero(scored.odd).tolist()
+            findings += [self._finding(one, scored, i, float(rarity[i]), batch) for i in odd]
+            scores.append(self._rows(one, scored, p_value, rarity, batch))
+        return Outcome(scores, findings, since, until, fell)
+
+    def _rows(
+        self,
+        one: Trained,
+        scored: Scored,
+        p_value: NDArray[np.float64],
+        rarity: NDArray[np.float64],
+        batch: Batch | None,
+    ) -> pa.RecordBatch:
         final = np.flatnonzero(scored.final)
         score = scored.score[final]
         n = len(final)
@@ -162,7 +217,7 @@ class Road:
             pa.array(rarity[final]),
             window,
         ]
-        return Outcome(pa.RecordBatch.from_arrays(columns, schema=SCORES), findings)
+        return pa.RecordBatch.from_arrays(columns, schema=SCORES)
 
     def _finding(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Finding:
         row = int(scored.row[i])

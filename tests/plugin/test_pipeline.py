@@ -42,7 +42,7 @@ def road(starter_bundle):
 def told(outcomes):
     """Rows of the scores file, then the findings."""
     outcomes = list(outcomes)
-    rows = [row for outcome in outcomes for row in outcome.scores.to_pylist()]
+    rows = [row for outcome in outcomes for scores in outcome.scores for row in scores.to_pylist()]
     return rows, [finding for outcome in outcomes for finding in outcome.findings]
 
 
@@ -103,7 +103,7 @@ def test_what_was_exported_does_not_change_as_the_road_goes_on(road, batches):
 def test_scores_are_rows_of_the_contract(road, batches, log):
     taken = road(log)
     outcomes = [*taken.take(batches[log]), *taken.close()]
-    assert all(outcome.scores.schema == SCORES for outcome in outcomes)
+    assert all(scores.schema == SCORES for outcome in outcomes for scores in outcome.scores)
     rows, _ = told(outcomes)
     assert {row["log"] for row in rows} == {log}
     assert all(0 < row["p_value"] <= 1 and row["rarity"] > 0 for row in rows)
@@ -152,6 +152,19 @@ def test_a_time_a_day_away_is_counted_and_leaves_the_clock(logons):
     assert clock.bad == 2
     assert list(records.clock) == [moment * 1_000_000 for moment in (now, now + 5, now + 5, now + 5, now + 6)]
     assert clock.now == (now + 6) * 1_000_000
+
+
+def test_a_batch_within_which_the_clock_is_moved_back_is_cut_there(logons, logon_bundle):
+    now, day = 1_700_000_000, 86_400
+    back = [now - 3 * day + second for second in (0, 1, 2, 9)]
+    (batch,) = Decoder("ntlm.log").feed(logons(*({"ts": moment} for moment in (now, now + 5, *back))))
+    seconds = 1_000_000
+    expected = [(now, now + 5, False), (back[2], back[3], True)]
+    for cuts in ([], [4], [2, 5]):
+        road = roads(logon_bundle, Config())["ntlm"]
+        spans = [(one.since // seconds, one.until // seconds, one.fell) for one in take(road, batch, cuts)]
+        epochs = [0, *(i for i, span in enumerate(spans) if span[2]), len(spans)]
+        assert [(spans[i][0], spans[j - 1][1], spans[i][2]) for i, j in pairwise(epochs)] == expected
 
 
 def test_a_conn_logs_clock_is_the_end_or_the_start_as_told():
