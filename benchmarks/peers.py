@@ -1,0 +1,248 @@
+"""What oddlog's conn detector is judged beside: well-known detectors, two rules, tuple rarity, and the best column.
+
+Each contestant learns from a baseline and gives every record of another log a score; higher is odder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pandas as pd
+from oddlog.logs import open_logs
+from oddlog.pipeline import Clock
+from oddlog_core.kernels.rolling import RollingState
+from oddlog_core.records import MISSING, MISSING_CODE
+from pysad.models import KitNet
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import OneClassSVM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["PEERS", "Contestant", "Log", "best_column"]
+
+_ROLLED = ("orig_pkts", "resp_pkts", "orig_bytes", "resp_bytes")
+_WINDOWS = (1, 10, 60)
+_COUNTS = ("duration", "orig_bytes", "resp_bytes", "orig_pkts", "resp_pkts", "orig_ip_bytes", "resp_ip_bytes")
+_CODED = ("proto", "service", "conn_state", "id.orig_p", "id.resp_p")
+_TUPLE = ("id.orig_h", "id.resp_h", "id.resp_p")
+_PARTS = [part for size in (1, 2, 3) for part in combinations(_TUPLE, size)]
+_USUAL = 40
+# Beyond so many records, learning takes minutes and the scores hardly move.
+_SVM_ROWS, _KITNET_ROWS = 4_000, 8_000
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """A conn log as oddlog's reader gives it.
+
+    Attributes
+    ----------
+    path : Path
+    records : DataFrame
+        Numbers as floats, NaN where unset; all else as text, "" where unset.
+    rolling : (n_records, 24) float64
+        Mean and standard deviation of packets and bytes over the last 1, 10 and 60 s.
+    """
+
+    path: Path
+    records: pd.DataFrame
+    rolling: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, path: Path) -> Log:
+        """Read a log and compute its rolling columns."""
+        clock = Clock("end")
+        state = RollingState(np.array(_WINDOWS) * 1_000_000, len(_ROLLED))
+        frames, rolling = [], []
+        for batch in open_logs([path]).batches("conn"):
+            records = clock.records(batch)
+            columns = {"uid": batch.table["uid"].to_pylist(), "clock": records.clock / 1e6}
+            for name, values in records.integers.items():
+                scale = 1e6 if name in {"ts", "duration"} else 1.0
+                columns[name] = np.where(values == MISSING, np.nan, values / scale)
+            for name, column in records.categories.items():
+                words = np.array([*column.values, ""], dtype=object)
+                columns[name] = words[np.where(column.codes == MISSING_CODE, len(words) - 1, column.codes)]
+            frames.append(pd.DataFrame(columns))
+            counts = np.stack([records.integers[name] for name in _ROLLED], axis=1).clip(0)
+            rolling.append(state.update(records.clock, counts).reshape(len(batch), -1))
+        return cls(path, pd.concat(frames, ignore_index=True), np.concatenate(rolling))
+
+    def tuples(self, *columns: str) -> pd.Series:
+        """Source, destination and port, or some of them, as one value a record."""
+        return pd.Series(zip(*(self.records[name] for name in columns), strict=True))
+
+
+class Contestant(Protocol):
+    """Anything that learns from a baseline and then scores a log's records."""
+
+    def fit(self, baseline: Log, work: Path) -> None:
+        """Learn; files may be left in the folder `work`."""
+
+    def score(self, judged: Log) -> NDArray[np.float64]:
+        """Score each record; higher is odder."""
+
+
+class Columns:
+    """Standardised features: log1p'd amounts with a mark where unset, one-hot values and ports, rolling statistics.
+
+    Parameters
+    ----------
+    rolling : bool
+        Whether the 24 rolling columns are among them.
+    """
+
+    def __init__(self, *, rolling: bool) -> None:
+        self._rolling = rolling
+        self._scaler = StandardScaler()
+
+    def fit_transform(self, log: Log) -> NDArray[np.float64]:
+        self._usual = {name: log.records[name].value_counts().index[:_USUAL] for name in _CODED}
+        return self._scaler.fit_transform(self._raw(log))
+
+    def transform(self, log: Log) -> NDArray[np.float64]:
+        return self._scaler.transform(self._raw(log))
+
+    def _raw(self, log: Log) -> NDArray[np.float64]:
+        amounts = log.records[[*_COUNTS]].to_numpy()
+        parts = [np.log1p(np.nan_to_num(amounts)), np.isnan(amounts)]
+        for name, usual in self._usual.items():
+            values = log.records[name]
+            parts.append(values.to_numpy()[:, None] == usual.to_numpy())
+            if values.dtype == float:
+                ranges = np.digitize(values, [1024, 49152])
+                parts.append((ranges[:, None] == np.arange(3)) & ~values.isin(usual).to_numpy()[:, None])
+            else:
+                parts.append(~values.isin(usual).to_numpy()[:, None])
+        if self._rolling:
+            parts.append(np.log1p(log.rolling))
+        return np.hstack([part.astype(float) for part in parts])
+
+
+class Model:
+    """A detector over standardised features.
+
+    Parameters
+    ----------
+    fit : callable
+        From a baseline's features to a function that scores features.
+    rolling : bool
+    """
+
+    def __init__(self, fit: Callable[[NDArray], Callable[[NDArray], NDArray]], *, rolling: bool) -> None:
+        self._fit, self._columns = fit, Columns(rolling=rolling)
+
+    def fit(self, baseline: Log, work: Path) -> None:  # noqa: ARG002
+        self._score = self._fit(self._columns.fit_transform(baseline))
+
+    def score(self, judged: Log) -> NDArray[np.float64]:
+        return self._score(self._columns.transform(judged))
+
+
+def _sample(rows: NDArray, most: int) -> NDArray:
+    """Every so-manyth row, in order."""
+    return rows[:: -(-len(rows) // most)]
+
+
+def isolation_forest(rows: NDArray) -> Callable[[NDArray], NDArray]:
+    model = IsolationForest(n_estimators=100, random_state=0).fit(rows)
+    return lambda x: -model.score_samples(x)
+
+
+def one_class_svm(rows: NDArray) -> Callable[[NDArray], NDArray]:
+    model = OneClassSVM(nu=0.01, gamma="scale").fit(_sample(rows, _SVM_ROWS))
+    return lambda x: -model.score_samples(x)
+
+
+def pca(rows: NDArray) -> Callable[[NDArray], NDArray]:
+    """Squared reconstruction error from the components that hold nine tenths of the variance."""
+    model = PCA(n_components=0.9, svd_solver="full").fit(rows)
+    return lambda x: ((x - model.inverse_transform(model.transform(x))) ** 2).sum(axis=1)
+
+
+def kitnet(rows: NDArray) -> Callable[[NDArray], NDArray]:
+    """Pysad's KitNET: a tenth of the rows group the features, the others train the autoencoders."""
+    rows = _sample(rows, _KITNET_ROWS)
+    grouping = len(rows) // 10
+    model = KitNet(10, grouping, len(rows) - grouping, random_state=0)
+    for row in rows:
+        model.fit_partial(row)
+    trained = model.model
+
+    def error(autoencoder: object, x: NDArray) -> NDArray:
+        # `dA.execute`, many rows at once.
+        x = autoencoder.normalize(x)
+        return np.sqrt(((x - autoencoder.reconstruct(x)) ** 2).mean(axis=1))
+
+    def score(x: NDArray) -> NDArray:
+        groups = zip(trained.ensembleLayer, trained.map, strict=True)
+        return error(trained.outputLayer, np.column_stack([error(one, x[:, columns]) for one, columns in groups]))
+
+    return score
+
+
+class NeverSeen:
+    """1 where a tuple of these columns is not in the baseline, else 0."""
+
+    def __init__(self, *columns: str) -> None:
+        self._columns = columns
+
+    def fit(self, baseline: Log, work: Path) -> None:  # noqa: ARG002
+        self._seen = set(baseline.tuples(*self._columns))
+
+    def score(self, judged: Log) -> NDArray[np.float64]:
+        return (~judged.tuples(*self._columns).isin(self._seen)).to_numpy(float)
+
+
+class TupleRarity:
+    """Sum of -log frequency in the baseline of (source, destination, port), of its pairs and of its parts.
+
+    Frequencies are smoothed by adding one to each count, so what was never seen has a finite one.
+    """
+
+    def fit(self, baseline: Log, work: Path) -> None:  # noqa: ARG002
+        self._n = len(baseline.records)
+        self._counts = {columns: baseline.tuples(*columns).value_counts().to_dict() for columns in _PARTS}
+
+    def score(self, judged: Log) -> NDArray[np.float64]:
+        total = np.zeros(len(judged.records))
+        for columns, counts in self._counts.items():
+            seen = np.array([counts.get(value, 0) for value in judged.tuples(*columns)])
+            total -= np.log((seen + 1) / (self._n + 1))
+        return total
+
+
+def best_column(log: Log, attack: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The one column and direction with the best AUC by the labels themselves: a choice no detector could make."""
+    columns = {name: log.records[name].fillna(-1).to_numpy() for name in (*_COUNTS, "id.orig_p", "id.resp_p")}
+    columns |= {f"rolling {i}": values for i, values in enumerate(log.rolling.T)}
+    areas = {name: roc_auc_score(attack, values) for name, values in columns.items()}
+    name = max(areas, key=lambda name: abs(areas[name] - 0.5))
+    return columns[name] if areas[name] >= 0.5 else -columns[name]
+
+
+PEERS: dict[str, Callable[[], Contestant]] = {
+    "tuple rarity": TupleRarity,
+    "never seen tuple": lambda: NeverSeen(*_TUPLE),
+    "never seen source": lambda: NeverSeen("id.orig_h"),
+} | {
+    f"{name}{', rolling' * rolling}": lambda fit=fit, rolling=rolling: Model(fit, rolling=rolling)
+    for name, fit in (
+        ("isolation forest", isolation_forest),
+        ("one-class SVM", one_class_svm),
+        ("PCA", pca),
+        ("KitNET", kitnet),
+    )
+    for rolling in (False, True)
+}
+"""Each peer by name."""
