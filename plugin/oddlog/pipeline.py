@@ -6,6 +6,7 @@ come from.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import pyarrow as pa
 from oddlog_core.kernels.timeline import CLOCK_STATE, advance
 
 from oddlog.notices import Finding
+from oddlog.packing import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +165,26 @@ class Road:
         """State as a tree of dicts, lists, numbers, strings and arrays."""
         states = {name: one.detector.export_state(self._states[name]) for name, one in self._trained.items()}
         return {"clock": self.clock.state.copy(), "bad": self.clock.bad, "states": states}
+
+    def fingerprint(self) -> bytes:
+        """Hash of all that the scores of later records depend on, but for what fades.
+
+        Two roads with the same one score alike from there on.
+        """
+        exported = self.export()
+        now, started, far, in_a_row = exported["clock"].tolist()
+        # Once the clock has been believed again, nobody asks where it was said to be in between.
+        clock = (now, started, far if in_a_row else 0, in_a_row)
+        states = {
+            name: {key: value for key, value in exported["states"][name].items() if key not in one.detector.fading}
+            for name, one in self._trained.items()
+        }
+        return hashlib.blake2b(pack((clock, states)), digest_size=16).digest()
+
+    @property
+    def warm_up(self) -> int:
+        """Microseconds of records after which a new road is as if it had seen all of the log."""
+        return max(one.detector.warm_up for one in self._trained.values())
 
     def restore(self, exported: dict[str, Any]) -> None:
         """Take over what `export` exported; detectors it does not know start afresh."""

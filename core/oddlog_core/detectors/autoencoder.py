@@ -10,7 +10,16 @@ import onnxruntime
 
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
 from oddlog_core.errors import BaselineError
-from oddlog_core.features.conn import TIME_OF_DAY, ConnFeatures, FeatureSpec, Scaling, learn_scaling, learn_spec
+from oddlog_core.features.conn import (
+    MICROSECONDS,
+    TIME_OF_DAY,
+    WINDOWS,
+    ConnFeatures,
+    FeatureSpec,
+    Scaling,
+    learn_scaling,
+    learn_spec,
+)
 from oddlog_core.span import per_day
 
 if TYPE_CHECKING:
@@ -43,6 +52,7 @@ class AutoencoderDetector(Detector):
     name = "conn-autoencoder"
     log = "conn"
     note = "Odd_Connection"
+    warm_up = max(WINDOWS.values()) * MICROSECONDS
 
     def __init__(self, spec: FeatureSpec, scaling: Scaling, model: bytes) -> None:
         self._spec, self._scaling, self._model = spec, scaling, model

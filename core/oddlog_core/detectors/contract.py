@@ -150,6 +150,12 @@ class Detector(ABC):
     window: int | None = None
     """Length in microseconds of the host-windows it scores; None where it scores records."""
 
+    warm_up: int = 0
+    """Microseconds of records after which a new state is as if it had seen all of the log."""
+
+    fading: tuple[str, ...] = ()
+    """Keys of an exported state of which that is only nearly so: what is old fades in them, and never ends."""
+
     @classmethod
     @abstractmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:

@@ -58,11 +58,11 @@ class HostWindow:
         return lookup[codes]
 
     def export(self) -> dict[str, Any]:
-        """The open window as a tree of dicts, lists and arrays."""
+        """The open window as a tree of dicts, lists and arrays; the same however the records came in batches."""
         return {
             "codes": {name: [*known] for name, known in self._codes.items()},
-            "seen": self.tally.seen.copy(),
-            "counts": self.tally.counts.copy(),
+            "seen": self.tally.keys(),
+            "counts": self.counts.copy(),
         }
 
     @classmethod
@@ -71,7 +71,7 @@ class HostWindow:
         window = cls()
         window._codes = {name: {v: code for code, v in enumerate(values)} for name, values in exported["codes"].items()}
         window.hosts = [host or "" for host in exported["codes"]["id.orig_h"]]
-        window.tally.seen, window.tally.counts = exported["seen"].copy(), exported["counts"].copy()
+        window.tally.restore(exported["seen"], exported["counts"])
         return window
 
     @property

@@ -120,18 +120,31 @@ class Tally:
     def update(self, hosts: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
         """`running_counts` of the next records."""
         distinct = int(self.counts[:, 1:].sum())
-        needed = 2 * (distinct + values.size)
-        if needed > len(self.seen):
+        self._grow(distinct + values.size, int(hosts.max(initial=-1)))
+        out: NDArray[np.int64] = running_counts(hosts, values, self.seen, self.counts)
+        return out
+
+    def _grow(self, n_keys: int, highest: int) -> None:
+        """Have room for so many keys, and for hosts up to the highest code."""
+        if 2 * n_keys > len(self.seen):
             kept = self.seen[self.seen != _EMPTY]
-            self.seen = np.full(1 << (needed - 1).bit_length(), _EMPTY, np.int64)
+            self.seen = np.full(1 << (2 * n_keys - 1).bit_length(), _EMPTY, np.int64)
             _insert(kept, self.seen)
-        highest = int(hosts.max(initial=-1))
         if highest >= len(self.counts):
             grown = np.zeros((1 << highest.bit_length(), self.counts.shape[1]), np.int64)
             grown[: len(self.counts)] = self.counts
             self.counts = grown
-        out: NDArray[np.int64] = running_counts(hosts, values, self.seen, self.counts)
-        return out
+
+    def keys(self) -> NDArray[np.int64]:
+        """What has been counted, in the order of the keys."""
+        return np.sort(self.seen[self.seen != _EMPTY])
+
+    def restore(self, keys: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+        """Take over `keys`, and as many of `counts` as there were hosts."""
+        self._grow(len(keys), len(counts) - 1)
+        # A copy: kernels with explicit signatures refuse memory that is read-only, as a checkpoint's is.
+        _insert(keys.copy(), self.seen)
+        self.counts[: len(counts)] = counts
 
 
 @kernel("void(int64[::1], int64[::1])")

@@ -80,6 +80,30 @@ def test_a_state_restored_from_a_checkpoint_goes_on_as_if_never_interrupted(case
     )
 
 
+def exact(detector, batches):
+    """What is remembered after some batches, without what fades."""
+    state = detector.new_state()
+    for batch in batches:
+        detector.score_samples(batch, state, np.inf)
+    return {key: value for key, value in detector.export_state(state).items() if key not in detector.fading}
+
+
+@FEW
+@given(CUTS)
+def test_what_is_remembered_is_the_same_however_the_log_was_cut(case, cuts):
+    npt.assert_equal(exact(case.detector, batches_cut(case.later, cuts)), exact(case.detector, [case.later]))
+
+
+@FEW
+@given(st.floats(0, 1))
+def test_a_new_state_that_was_warmed_up_is_as_if_it_had_seen_all(case, at):
+    end = round(at * len(case.later))
+    since = case.later.clock[end - 1] - case.detector.warm_up if end else 0
+    start = int(np.searchsorted(case.later.clock, since))
+    warmed = exact(case.detector, [cut(case.later, start, end)])
+    npt.assert_equal(warmed, exact(case.detector, [cut(case.later, 0, end)]))
+
+
 def test_scoring_on_does_not_change_what_was_exported(case):
     state = case.detector.new_state()
     early, late = batches_of(case.later, 200)
