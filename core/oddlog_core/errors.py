@@ -1,6 +1,6 @@
 """What can go wrong in the core; everything raised on purpose here is an `OddlogCoreError`."""
 
-__all__ = ["BaselineError", "BundleError", "OddlogCoreError"]
+__all__ = ["BaselineError", "BundleError", "OddlogCoreError", "UncachedWarning"]
 
 
 class OddlogCoreError(Exception):
@@ -13,3 +13,7 @@ class BaselineError(OddlogCoreError):
 
 class BundleError(OddlogCoreError):
     """A bundle that is missing, damaged, of another version or changed since it was written."""
+
+
+class UncachedWarning(UserWarning):
+    """Compiled kernels cannot be kept, so that every start compiles them anew."""

@@ -2,28 +2,161 @@
 
 from __future__ import annotations
 
-from functools import partial
+import time
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numba import njit
+from numba import config, njit
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    FunctionCache,
+    InTreeCacheLocator,
+    NullCache,
+    UserProvidedCacheLocator,
+    UserWideCacheLocator,
+)
+
+from oddlog_core.errors import UncachedWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["kernel"]
+__all__ = ["COMPILED", "Compiled", "kernel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Where a kernel came from, and how long that took.
+
+    Attributes
+    ----------
+    name : str
+        Module and function.
+    seconds : float
+    found : bool
+        Whether it was in a cache, and not compiled.
+    folder : Path or None
+        The cache it is in; None where no cache took it.
+    """
+
+    name: str
+    seconds: float
+    found: bool
+    folder: Path | None
+
+
+COMPILED: list[Compiled] = []
+"""Every kernel of the modules that were imported."""
+
+
+def _cache_in(locator: type) -> type[FunctionCache]:
+    """A cache of numba's that also takes a folder which can only be read."""
+
+    class Locator(locator):
+        @classmethod
+        def from_function(cls, function: Callable[..., Any], file: str) -> Any:
+            if not Path(file).exists() or (locator is UserProvidedCacheLocator and not config.CACHE_DIR):
+                return None
+            located = cls(function, file)
+            # Without a home, `~` stays as it is and would become a folder here.
+            return None if located.get_cache_path().startswith("~") else located
+
+    class Files(CompileResultCacheImpl):
+        _locator_classes = (Locator,)
+
+    class Cache(FunctionCache):
+        _impl_class = Files
+
+    return Cache
+
+
+_CACHES = tuple(map(_cache_in, (UserProvidedCacheLocator, InTreeCacheLocator, UserWideCacheLocator)))
+
+
+class _Caches(NullCache):
+    """Where numba finds a kernel, in any folder that can be read, and keeps it, in the first that can be written.
+
+    numba by itself passes over a folder that it cannot write, and so compiles at every start what root has compiled
+    beside an installed package; and it stops at a file that a power cut has torn.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.found = False
+        self.folder: Path | None = None
+        self.refusals: list[str] = []
+        self._caches: list[FunctionCache] = []
+        for cache in _CACHES:
+            # There is no such folder: NUMBA_CACHE_DIR is not set, or the function is in no file.
+            with suppress(RuntimeError):
+                self._caches.append(cache(function))
+
+    def load_overload(self, sig: object, target_context: object) -> Any:
+        """What a cache has, or None."""
+        for cache in [*self._caches]:
+            try:
+                compiled = cache.load_overload(sig, target_context)
+            except OSError:
+                continue
+            except Exception:
+                # A torn pickle can raise anything. Emptied, so that what is compiled now takes its place.
+                try:
+                    cache.flush()
+                except OSError as error:
+                    self._refuse(cache, error)
+                continue
+            if compiled is not None:
+                self.found, self.folder = True, Path(cache.cache_path)
+                return compiled
+        return None
+
+    def save_overload(self, sig: object, data: object) -> None:
+        """Keep what was compiled in the first folder that takes it."""
+        for cache in [*self._caches]:
+            try:
+                cache.save_overload(sig, data)
+            except OSError as error:
+                self._refuse(cache, error)
+            else:
+                self.folder = Path(cache.cache_path)
+                return
+
+    def _refuse(self, cache: FunctionCache, error: OSError) -> None:
+        self._caches.remove(cache)
+        self.refusals.append(f"{cache.cache_path}: {error.strerror}")
 
 
 def kernel(signature: str, **options: Any) -> Callable[..., Any]:
-    """`numba.njit` with `nogil` and an on-disk cache; where no cache folder can be written, without the cache."""
+    """`numba.njit` with `nogil` and an on-disk cache, which may be read-only, missing, full or torn.
 
-    def compile_(function: Callable[..., Any]) -> Callable[..., Any]:
-        compiled = partial(njit, signature, nogil=True, error_model="numpy", **options)
-        try:
-            decorated: Callable[..., Any] = compiled(cache=True)(function)
-        except RuntimeError as error:
-            if "no locator available" not in str(error):
-                raise
-            decorated = compiled()(function)
-        return decorated
+    Warns
+    -----
+    UncachedWarning
+        If no folder can be written.
+    """
+
+    def compile_(function: Callable[..., Any]) -> Any:
+        dispatcher: Any = njit(nogil=True, error_model="numpy", **options)(function)
+        if config.DISABLE_JIT:
+            return dispatcher
+        started = time.perf_counter()
+        # As njit does for a signature, with other caches than `cache=True`.
+        caches = dispatcher._cache = _Caches(function)
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+        if caches.folder is None and all(one.folder for one in COMPILED):
+            # Said at the first such kernel only. numba resets what Python remembers of the warnings it has given.
+            _warn(caches.refusals)
+        name = f"{function.__module__}.{function.__name__}"
+        COMPILED.append(Compiled(name, time.perf_counter() - started, caches.found, caches.folder))
+        return dispatcher
 
     return compile_
+
+
+def _warn(refusals: list[str]) -> None:
+    why = refusals[0] if refusals else "there is no folder to keep them in"
+    text = f"kernels are compiled at every start ({why}); set NUMBA_CACHE_DIR to a folder that can be written"
+    warnings.warn(text, UncachedWarning, stacklevel=4)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
-from oddlog_core.errors import OddlogCoreError
+from oddlog_core.errors import OddlogCoreError, UncachedWarning
 
 from oddlog import __version__
 from oddlog.errors import OddlogError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["main"]
 
@@ -19,6 +24,7 @@ COMMANDS = {
     "score": "Score archived logs.",
     "simulate": "Make a simulated office's Zeek logs.",
     "train": "Learn what is normal from logs.",
+    "warm": "Compile what every start would else compile.",
     "watch": "Score live logs as Zeek writes them.",
 }
 
@@ -46,8 +52,25 @@ def _oddlog() -> None:
     """Point out the odd records in Zeek's conn, ntlm and dce_rpc logs, with the reason."""
 
 
+def _sentence(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+    usual: Callable[..., str] = warnings.formatwarning,
+) -> str:
+    """One line for a warning that is meant for the user; for any other what Python makes of it."""
+    return (
+        f"oddlog: {message}\n"
+        if issubclass(category, UncachedWarning)
+        else usual(message, category, filename, lineno, line)
+    )
+
+
 def main() -> None:
     """Run the command line; errors a user can cause are one line on stderr (exit 1 while running, 2 for usage)."""
+    warnings.formatwarning = _sentence
     try:
         _oddlog(prog_name="oddlog")
     except OddlogError as error:

@@ -17,7 +17,7 @@ import pytest
 from oddlog.cli import COMMANDS
 from oddlog.simulate import simulate
 
-IN_ORDER = ("train", "score", "evaluate", "inspect")
+IN_ORDER = ("train", "score", "evaluate", "inspect", "warm")
 EXAMPLE = re.compile(r"^  Examples?:\n((?:    .+\n)+)", re.MULTILINE)
 
 
