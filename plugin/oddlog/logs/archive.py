@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-from oddlog_core.kernels.timeline import CLOCK_STATE, advance
-
 from oddlog.errors import LogError
-from oddlog.logs.batch import Batch, concat
+from oddlog.logs.batch import concat
 from oddlog.logs.blocks import BLOCK_BYTES, Damage, blocks
 from oddlog.logs.count import ReadCount
 from oddlog.logs.decoder import Decoder
-from oddlog.logs.discovery import LogFile, find_logs
+from oddlog.logs.discovery import find_logs
+from oddlog.logs.merging import merged, timed
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
-    from numpy.typing import NDArray
+    from oddlog.logs.batch import Batch, Order
+    from oddlog.logs.discovery import LogFile
+    from oddlog.logs.merging import Numbered, Timed
 
-    from oddlog.logs.batch import Order
-
-__all__ = ["Logs", "open_logs"]
+__all__ = ["Logs", "open_logs", "read_file"]
 
 
 def open_logs(
@@ -69,6 +67,8 @@ class Logs:
         Size of their files on disk.
     counts : dict of str to ReadCount
         What became of each file's lines, so far as they were read.
+    order : {"end", "start"}
+        As given to `open_logs`.
     """
 
     def __init__(
@@ -82,9 +82,9 @@ class Logs:
         self.names = tuple(sorted({file.log for file in files}))
         self.total_bytes = sum(file.size for file in files)
         self.counts: dict[str, ReadCount] = {}
+        self.order = order
         self._files = files
         self._skipped = skipped
-        self._order = order
         self._block_bytes = block_bytes
         self._on_bytes = on_bytes
 
@@ -92,9 +92,20 @@ class Logs:
     def count(self) -> ReadCount:
         """What became of all lines read so far."""
         total = ReadCount(skipped=list(self._skipped))
-        for count in self.counts.values():
-            total.add(count)
+        for file in self._files:
+            total.add(self.counts.get(str(file.path), ReadCount()))
         return total
+
+    def files(self, log: str) -> list[Numbered]:
+        """Files of one log by their first moments, each with its number among all files."""
+        files = [(file, number) for number, file in enumerate(self._files) if file.log == log]
+        return sorted(files, key=lambda pair: (pair[0].first, pair[1]))
+
+    def read_elsewhere(self, file: LogFile, count: ReadCount) -> None:
+        """Take note of a file that another process has read to its end."""
+        self.counts[str(file.path)] = count
+        if self._on_bytes:
+            self._on_bytes(file.size)
 
     def batches(self, log: str, rows: int | None = None) -> Iterator[Batch]:
         """Read all records of one log, in clock order.
@@ -108,82 +119,36 @@ class Logs:
         rows : int, optional
             Records in every batch but the last; else as many as a block holds.
         """
-        files = [(file, number) for number, file in enumerate(self._files) if file.log == log]
-        merged = _merged(deque(sorted(files, key=lambda pair: (pair[0].first, pair[1]))), self._open)
-        return merged if rows is None else _of_length(merged, rows)
+        batches = (batch for batch, _ in merged(deque(self.files(log)), self._open))
+        return batches if rows is None else _of_length(batches, rows)
 
-    def _open(self, file: LogFile, number: int) -> _Stream:
-        decoder = Decoder(str(file.path), file.log)
-        self.counts[str(file.path)] = decoder.count
-        return _Stream(number, self._read(file, decoder), self._order)
-
-    def _read(self, file: LogFile, decoder: Decoder) -> Iterator[Batch]:
-        try:
-            for block, final in blocks(file.path, self._block_bytes, self._on_bytes):
-                yield from decoder.feed(block, final=final)
-        except Damage as damage:
-            error = LogError(str(file.path), decoder.line, "file", "a whole .gz", f"one that {damage}")
-            decoder.count.damaged.append(error)
+    def _open(self, file: LogFile, _number: int) -> Iterator[Timed]:
+        self.counts[str(file.path)], batches = read_file(file, file.path, self._block_bytes, self._on_bytes)
+        return timed(batches, self.order)
 
 
-@dataclass(slots=True)
-class _Stream:
-    """One file's batches, each with the clock by which files are merged."""
+def read_file(
+    file: LogFile, path: Path, block_bytes: int, on_bytes: Callable[[int], None] | None = None
+) -> tuple[ReadCount, Iterator[Batch]]:
+    """Read one file, `path` being where it lies.
 
-    number: int
-    batches: Iterator[Batch]
-    order: Order
-    state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(CLOCK_STATE, np.int64))
-    latest: int = 0
-    batch: Batch | None = None
-    clock: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-
-    def fill(self) -> bool:
-        """Have a batch at hand; False at the end of the file."""
-        if self.batch is None:
-            self.batch = next(self.batches, None)
-            if self.batch is None:
-                return False
-            clock, _ = advance(self.batch.moments(self.order), self.state)
-            # A clock that was moved back must not take the file apart.
-            self.clock = np.maximum.accumulate(np.maximum(clock, self.latest))
-            self.latest = int(self.clock[-1])
-        return True
-
-    def until(self, moment: int, number: int, inclusive: bool) -> tuple[Batch, NDArray[np.int64]] | None:
-        """Take the records that come before, or at, a moment of the file with some number."""
-        batch, clock = self.batch, self.clock
-        first = self.number < number or (inclusive and self.number == number)
-        cut = int(np.searchsorted(clock, moment, "right" if first else "left"))
-        if batch is None or cut == 0:
-            return None
-        if cut == len(batch):
-            self.batch = None
-            return batch, clock
-        self.batch, self.clock = batch.slice(cut), clock[cut:]
-        return batch.slice(0, cut), clock[:cut]
+    Returns
+    -------
+    count : ReadCount
+        Of the lines read so far.
+    batches : iterator of Batch
+    """
+    decoder = Decoder(str(file.path), file.log)
+    return decoder.count, _decoded(decoder, path, block_bytes, on_bytes)
 
 
-def _merged(waiting: deque[tuple[LogFile, int]], start: Callable[[LogFile, int], _Stream]) -> Iterator[Batch]:
-    """Merge files, holding only those open that overlap."""
-    active: list[_Stream] = []
-    while waiting or active:
-        active = [stream for stream in active if stream.fill()]
-        ends = [(stream.latest, stream.number, True) for stream in active]
-        begins = [(waiting[0][0].first, waiting[0][1], False)] if waiting else []
-        if not (ends or begins):
-            return
-        # Up to the first end of a batch, or the first record of the next file, everything is at hand.
-        moment, number, inclusive = min(ends + begins, key=lambda bound: bound[:2])
-        taken = [(stream.number, part) for stream in active if (part := stream.until(moment, number, inclusive))]
-        if len(taken) == 1:
-            yield taken[0][1][0]
-        elif taken:
-            numbers = np.concatenate([np.full(len(batch), number) for number, (batch, _) in taken])
-            clock = np.concatenate([clock for _, (_, clock) in taken])
-            yield concat([batch for _, (batch, _) in taken]).take(np.lexsort((numbers, clock)))
-        if not inclusive:
-            active.append(start(*waiting.popleft()))
+def _decoded(decoder: Decoder, path: Path, block_bytes: int, on_bytes: Callable[[int], None] | None) -> Iterator[Batch]:
+    try:
+        for block, final in blocks(path, block_bytes, on_bytes):
+            yield from decoder.feed(block, final=final)
+    except Damage as damage:
+        error = LogError(decoder.source, decoder.line, "file", "a whole .gz", f"one that {damage}")
+        decoder.count.damaged.append(error)
 
 
 def _of_length(batches: Iterable[Batch], rows: int) -> Iterator[Batch]:
