@@ -8,7 +8,7 @@ from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow.parquet as pq
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from oddlog_core.bundle import Bundle
 
     from oddlog.config import Config
-    from oddlog.logs import Batch, Logs
+    from oddlog.logs import Logs
     from oddlog.notices import Finding
     from oddlog.pipeline import Outcome, Road
 
@@ -32,6 +32,7 @@ __all__ = ["PARTS", "Summary", "ahead", "drafts", "in_order", "known_roads", "sc
 PARTS = "part-*.parquet"
 """Files of a scores.parquet that is a folder."""
 
+T = TypeVar("T")
 _KEPT = 10
 # Batches read before they are scored; each is a few MiB.
 _AHEAD = 3
@@ -190,7 +191,7 @@ def tell(
     return summary
 
 
-def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def ahead(batches: Iterator[T]) -> Iterator[T]:
     """Read the next batches on a second thread while this one scores."""
     with ThreadPoolExecutor(1) as reader:
         try:

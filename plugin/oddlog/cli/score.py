@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,8 @@ from oddlog.cli.options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from distributed import Client
+
 __all__ = ["score"]
 
 
@@ -29,11 +32,20 @@ __all__ = ["score"]
 @out_option
 @config_option
 @click.option("--table", is_flag=True, help="Print the ten oddest with their reasons.")
-def score(logs: tuple[str, ...], bundle: Path, out: Path, config_path: Path | None, table: bool) -> None:
+@click.option(
+    "--dask",
+    "scheduler",
+    metavar="ADDRESS",
+    help="Score on the Dask cluster of this scheduler, such as tcp://10.0.0.9:8786; `local` starts a worker for each "
+    "core here.",
+)
+def score(
+    logs: tuple[str, ...], bundle: Path, out: Path, config_path: Path | None, table: bool, scheduler: str | None
+) -> None:
     """Score archived LOGS: files, globs and folders, plain or gzipped.
 
-    DIR/notice.log gets the notices in Zeek's format, DIR/scores.parquet a row for every record. What an earlier run
-    left there is replaced.
+    DIR/notice.log gets the notices in Zeek's format, DIR/scores.parquet a row for every record: a file, or with --dask
+    a folder of parts. What an earlier run left there is replaced.
 
     \b
     Example:
@@ -48,11 +60,16 @@ def score(logs: tuple[str, ...], bundle: Path, out: Path, config_path: Path | No
     started = time.monotonic()
     config = read_config(config_path)
     learned = read_bundle(bundle)
-    with progress() as bar:
+    with _cluster(scheduler) as client, progress() as bar:
         task = bar.add_task("scoring")
         found = open_logs(logs, config.conn.order, on_bytes=lambda n: bar.advance(task, n))
         bar.update(task, total=found.total_bytes)
-        summary = archive.score(found, learned, config, out)
+        if client is None:
+            summary = archive.score(found, learned, config, out)
+        else:
+            from oddlog import cluster
+
+            summary = cluster.score(found, bundle, learned, config, out, client)
     if table and summary.rarest:
         finding_table(summary.rarest)
     for line in read_count_lines(found.count):
@@ -64,3 +81,12 @@ def score(logs: tuple[str, ...], bundle: Path, out: Path, config_path: Path | No
     notices = ", ".join(f"{note} {n:,}" for note, n in sorted(summary.notices.items())) or "none"
     click.echo(f"notices: {notices}")
     click.echo(f"{out / 'notice.log'} and {out / 'scores.parquet'} written in {time.monotonic() - started:.1f} s")
+
+
+def _cluster(scheduler: str | None) -> AbstractContextManager[Client | None]:
+    """Connect where a scheduler is named."""
+    if scheduler is None:
+        return nullcontext()
+    from oddlog import cluster
+
+    return cluster.connect(scheduler)
