@@ -153,7 +153,7 @@ def rita(_work: Path, seeds: int) -> Data:
 
 
 def simulated(work: Path, seeds: int) -> Data:
-    call(simulate_command, work / "office", "--hosts", 60, "--days", 2, "--seed", 11)
+    call(simulate_command, work / "office", "--hosts", 30, "--days", 2, "--seed", 11)
     days = [read_text([day / "conn.log"]) for day in sorted((work / "office").glob("2*"))]
     return with_attacks("simulated", days[0], days[1], seeds)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Habits", "Route", "ends"]
 
 _ANSWERED = ("SF", "S1", "S2", "S3", "RSTO", "RSTR")
+# Records that make a port usual, at least and as a share of all; and a destination usual enough to imitate.
+_FEWEST, _OFTEN, _IMITATED = 3, 5e-4, 5
 
 
 def ends(records: pd.DataFrame) -> NDArray[np.float64]:
@@ -33,7 +35,7 @@ def _unicast(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who talks to whom on which port, and whether the two did in the baseline."""
+    """Who talks to whom on which port."""
 
     source: str
     destination: str
@@ -84,9 +86,12 @@ class Habits:
 
     @cached_property
     def ports(self) -> dict[tuple[str, int], tuple[list[str], list[str]]]:
-        """Internal clients of each port, and the hosts that attacks may go to on it."""
+        """Internal clients of each port that is often used, and the hosts that attacks may go to on it."""
         found = {}
-        for (proto, port), rows in self.answered.groupby(["proto", "id.resp_p"], sort=True):
+        for (proto, port), rows in self._rows_of.items():
+            # Not the thousands of ports that are agreed on for one transfer or one endpoint.
+            if len(rows) < max(_FEWEST, _OFTEN * len(self.answered)):
+                continue
             clients = sorted(set(rows["id.orig_h"]) & self.internal)
             servers = sorted(host for host in set(rows["id.resp_h"]) if _unicast(host))
             if self.among == "internal":
@@ -100,25 +105,27 @@ class Habits:
         return dict(iter(self.answered.groupby(["proto", "id.resp_p"])))
 
     def like(self, port: tuple[str, int], destination: str | None = None) -> pd.DataFrame:
-        """Answered records of a port, those of one destination where there are five."""
+        """Answered records of a port, those of one destination where there are enough."""
         rows = self._rows_of[port[0], str(port[1])]
         own = rows[rows["id.resp_h"] == destination]
-        return own if len(own) >= 5 else rows
+        return own if len(own) >= _IMITATED else rows
 
     def routes(self, port: tuple[str, int], *, usual: bool) -> list[Route]:
         """Pairs of a port's clients and servers that talked in the baseline, on that port, or that never did."""
-        clients, servers = self.ports[port]
-        if usual:
-            rows = self.like(port)
-            pairs = set(zip(rows["id.orig_h"], rows["id.resp_h"], strict=True))
-        return [
-            Route(source, destination, port)
-            for source in clients
-            for destination in servers
-            if source != destination
-            and (":" in source) == (":" in destination)
-            and (((source, destination) in pairs) if usual else ((source, destination) not in self.pairs))
-        ]
+        return self._routes[port][not usual]
+
+    @cached_property
+    def _routes(self) -> dict[tuple[str, int], tuple[list[Route], list[Route]]]:
+        found = {}
+        for port, (clients, servers) in self.ports.items():
+            rows = self._rows_of[port[0], str(port[1])]
+            talked = set(zip(rows["id.orig_h"], rows["id.resp_h"], strict=True))
+            pairs = [(one, other) for one in clients for other in servers if one != other]
+            usual = [Route(*pair, port) for pair in pairs if pair in talked]
+            # An IPv4 host does not call an IPv6 one.
+            never = [pair for pair in pairs if pair not in self.pairs and (":" in pair[0]) == (":" in pair[1])]
+            found[port] = usual, [Route(*pair, port) for pair in never]
+        return found
 
     @cached_property
     def ephemeral(self) -> dict[str, tuple[int, int]]:

@@ -8,13 +8,14 @@ service, state, history and header sizes are that port's own; what makes an atta
 
 from __future__ import annotations
 
-import string
 from collections import Counter
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from flows import Flow, row_of
 from habits import Habits, Route, ends
 
 if TYPE_CHECKING:
@@ -23,78 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "inject"]
 
 _WEB = (80, 443, 3128, 8080, 8443)
-_LETTERS = np.array(list(string.ascii_letters + string.digits))
-_SEGMENT = 1380
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """One connection of an attack: a baseline record to look like, and what differs from it.
-
-    `sent` and `got` are bytes; None leaves the template's. `payload` is the mean size of a data packet.
-    """
-
-    at: float
-    route: Route
-    template: pd.Series
-    duration: float | None = None
-    sent: float | None = None
-    got: float | None = None
-    payload: float = _SEGMENT
-    bare: tuple[str, str] | None = None
-
-
-def _row(flow: Flow, habits: Habits, rng: np.random.Generator) -> dict[str, str]:
-    row = flow.template.to_dict()
-    route = flow.route
-    low, high = habits.ephemeral.get(route.source, (49152, 65535))
-    row |= {
-        "ts": f"{flow.at:.6f}",
-        "uid": "C" + "".join(rng.choice(_LETTERS, 17)),
-        "id.orig_h": route.source,
-        "id.resp_h": route.destination,
-        "id.orig_p": str(rng.integers(low, high + 1)),
-    }
-    for end, host in (("orig", route.source), ("resp", route.destination)):
-        own = habits.own[host]
-        row[f"local_{end}"] = own["local"]
-        if "l2_addr" in own:
-            row[f"{end}_l2_addr"] = own["l2_addr"]
-    if flow.duration is not None:
-        row["duration"] = f"{flow.duration:.6f}"
-    if flow.bare is not None:
-        row["conn_state"], row["history"] = flow.bare
-        row["service"], row["orig_bytes"], row["resp_bytes"] = "-", "0", "0"
-        _count(row, 0, 0, flow.payload, rng)
-    elif flow.sent is not None and flow.got is not None:
-        _count(row, round(flow.sent), round(flow.got), flow.payload, rng)
-    return row
-
-
-def _count(row: dict[str, str], sent: int, got: int, payload: float, rng: np.random.Generator) -> None:
-    """Bytes, packets and IP bytes that fit each other: data packets, acknowledgements, opening and closing."""
-    header = {end: _header(row, end) for end in ("orig", "resp")}
-    if row["proto"] == "udp":
-        packets = {"orig": 1, "resp": 1}
-    else:
-        data = {"orig": int(np.ceil(sent / payload)), "resp": int(np.ceil(got / payload))}
-        acked = rng.uniform(0.4, 0.7)
-        packets = {
-            "orig": data["orig"] + round(data["resp"] * acked) + 3,
-            "resp": data["resp"] + round(data["orig"] * acked) + 2,
-        }
-    for end, amount in (("orig", sent), ("resp", got)):
-        row[f"{end}_bytes"], row[f"{end}_pkts"] = str(amount), str(packets[end])
-        row[f"{end}_ip_bytes"] = str(amount + round(packets[end] * header[end]))
-    row["missed_bytes"] = "0"
-
-
-def _header(row: dict[str, str], end: str) -> float:
-    """Bytes of headers a packet has in the template, within what IP, UDP and TCP can have."""
-    packets = int(row[f"{end}_pkts"])
-    size = (int(row[f"{end}_ip_bytes"]) - int(row[f"{end}_bytes"])) / packets if packets else 0
-    least = (20 if ":" not in row["id.orig_h"] else 40) + (8 if row["proto"] == "udp" else 20)
-    return float(np.clip(size, least, least + (0 if row["proto"] == "udp" else 20)))
+_LOGON = (21, 22, 23, 25, 110, 143, 389, 445, 636, 993, 1433, 3306, 3389, 5432, 5985, *_WEB)
+_REMOTE = (22, 23, 135, 445, 3389, 5900, 5985, 5986)
+_UPLOAD = (21, 22, 25, 445, *_WEB)
+_FILES = (21, 22, 139, 445, 1433, 3306, 5432, *_WEB)
 
 
 @dataclass(frozen=True)
@@ -125,25 +58,49 @@ class Scene:
         offsets = offsets[offsets + tail <= self.end - self.begin]
         return self.start(offsets[-1] + tail) + offsets if len(offsets) else offsets
 
-    def route(self, *, usual: bool | None = None, ports: tuple[int, ...] = (), proto: str = "tcp") -> Route | None:
-        """A pair and port, of those that talked or of the others where there are none; as often internal as not."""
-        usual = bool(self.rng.integers(2)) if usual is None else usual
-        known = [port for port in self.habits.ports if port[0] == proto and (not ports or port[1] in ports)]
-        for choice in (usual, not usual):
-            for i in self.rng.permutation(len(known)):
-                routes = self.habits.routes(known[i], usual=choice)
-                inside = [route for route in routes if route.destination in self.habits.internal]
-                outside = [route for route in routes if route.destination not in self.habits.internal]
-                pools = [pool for pool in (inside, outside) if pool]
-                if pools:
-                    pool = pools[self.rng.integers(len(pools))]
-                    return pool[self.rng.integers(len(pool))]
+    def route(
+        self,
+        *,
+        usual: bool | None = None,
+        ports: tuple[int, ...] = (),
+        only: bool = False,
+        inside: bool | None = None,
+        proto: str = "tcp",
+    ) -> Route | None:
+        """A source, destination and port, wishes being met in this order as far as they can be.
+
+        Parameters
+        ----------
+        usual : bool
+            Whether the two talked in the baseline on that port, or never; by chance if not given.
+        ports : tuple of int
+            Preferred ones, or with `only` the only ones.
+        inside : bool
+            Whether the destination is internal; by chance if not given.
+        """
+        known = [port for port in self.habits.ports if port[0] == proto]
+        wished = [port for port in known if port[1] in ports]
+        usual, inside = (bool(self.rng.integers(2)) if wish is None else wish for wish in (usual, inside))
+        for talked, some, near in product(
+            (usual, not usual), (wished,) if only else (wished, known), (inside, not inside)
+        ):
+            for i in self.rng.permutation(len(some)):
+                routes = [
+                    route
+                    for route in self.habits.routes(some[i], usual=talked)
+                    if (route.destination in self.habits.internal) == near
+                ]
+                if routes:
+                    return routes[self.rng.integers(len(routes))]
         return None
 
     def template(self, route: Route, below: float = 1.0) -> pd.Series:
-        """A record of the port, among the smallest share `below` of them by bytes."""
+        """A record of the port with data both ways, among the smallest share `below` of them by bytes."""
         rows = self.habits.like(route.port, route.destination)
-        size = rows["orig_bytes"].astype(float) + rows["resp_bytes"].astype(float)
+        sizes = rows[["orig_bytes", "resp_bytes"]].astype(float)
+        if (both := (sizes > 0).all(axis=1)).any():
+            rows, sizes = rows[both], sizes[both]
+        size = sizes.sum(axis=1)
         rows = rows[size <= size.quantile(below)]
         return rows.iloc[self.rng.integers(len(rows))]
 
@@ -151,20 +108,24 @@ class Scene:
 def _sweep(scene: Scene, gap: tuple[float, float]) -> Iterator[Flow]:
     """One source tries many hosts that answer on a port: bare connections, or one small request each."""
     rng, habits = scene.rng, scene.habits
-    routes = [
-        route
-        for port in habits.ports
-        if port[0] == "tcp"
-        for usual in (True, False)
-        for route in habits.routes(port, usual=usual)
-    ]
-    # Over one port where enough hosts answer on it, else over several.
-    widths = Counter((route.source, route.port) for route in routes)
-    if not widths:
+    of_source: dict[str, list[Route]] = {}
+    for port in habits.ports:
+        for usual in (True, False):
+            for route in habits.routes(port, usual=usual) if port[0] == "tcp" else ():
+                of_source.setdefault(route.source, []).append(route)
+    if not of_source:
         return
-    wide = [way for way, width in widths.items() if width >= min(5, max(widths.values()))]
-    source, port = wide[rng.integers(len(wide))]
-    routes = [route for route in routes if route.source == source and (route.port == port or widths[source, port] < 5)]
+    # Inside over one port where enough hosts answer on it, else outside too, else over all of the source's ports.
+    routes = of_source[list(of_source)[rng.integers(len(of_source))]]
+    near = [route for route in routes if route.destination in habits.internal]
+    for some in (near, routes):
+        wide = [port for port, width in Counter(route.port for route in some).items() if width >= 5]
+        if wide:
+            routes = some
+            break
+    if wide:
+        port = wide[rng.integers(len(wide))]
+        routes = [route for route in routes if route.port == port]
     rng.shuffle(routes)
     mean = scene.log_uniform(*gap)
     bare = bool(rng.integers(2))
@@ -188,7 +149,7 @@ def fast_sweep(scene: Scene) -> Iterator[Flow]:
 
 def password_guessing(scene: Scene) -> Iterator[Flow]:
     """Many short sessions of one pair, each about as long and as large as the last."""
-    rng, route = scene.rng, scene.route()
+    rng, route = scene.rng, scene.route(ports=_LOGON, inside=True)
     if route is None:
         return
     template = scene.template(route, 0.4)
@@ -209,7 +170,7 @@ def password_guessing(scene: Scene) -> Iterator[Flow]:
 
 def lateral_movement(scene: Scene) -> Iterator[Flow]:
     """A session or three between two that never talked, of minutes to an hour, in small packets."""
-    rng, route = scene.rng, scene.route(usual=False)
+    rng, route = scene.rng, scene.route(usual=False, ports=_REMOTE, inside=True)
     if route is None:
         return
     at = scene.times(scene.count(1, 3), lambda n: rng.exponential(120.0, n), 60.0)
@@ -230,7 +191,7 @@ def lateral_movement(scene: Scene) -> Iterator[Flow]:
 
 def bulk_exfiltration(scene: Scene) -> Iterator[Flow]:
     """One or two very large uploads over a usual pair."""
-    rng, route = scene.rng, scene.route(usual=True)
+    rng, route = scene.rng, scene.route(usual=True, ports=_UPLOAD)
     if route is None:
         return
     rate = scene.log_uniform(3e5, 2e7)
@@ -244,7 +205,7 @@ def bulk_exfiltration(scene: Scene) -> Iterator[Flow]:
 
 def slow_exfiltration(scene: Scene) -> Iterator[Flow]:
     """Many uploads of medium size, minutes apart."""
-    rng, route = scene.rng, scene.route(usual=bool(scene.rng.integers(2)))
+    rng, route = scene.rng, scene.route(ports=_UPLOAD)
     if route is None:
         return
     size, rate, gap = scene.log_uniform(1e5, 5e6), scene.log_uniform(1e5, 3e6), scene.log_uniform(20.0, 400.0)
@@ -263,7 +224,7 @@ def slow_exfiltration(scene: Scene) -> Iterator[Flow]:
 
 def _beacon(scene: Scene, interval: tuple[float, float], jitter: float) -> Iterator[Flow]:
     """The same small exchange again and again; now and then a task comes down or a result goes up."""
-    rng, route = scene.rng, scene.route(ports=_WEB)
+    rng, route = scene.rng, scene.route(ports=_WEB, only=True)
     if route is None:
         return
     every, jitter = rng.uniform(*interval), rng.uniform(0.0, jitter)
@@ -272,7 +233,7 @@ def _beacon(scene: Scene, interval: tuple[float, float], jitter: float) -> Itera
     )
     template = scene.template(route, 0.6)
     sent, got = float(template["orig_bytes"]) or 300.0, float(template["resp_bytes"]) or 500.0
-    duration = scene.log_uniform(0.05, 2.0)
+    duration = min(float(template["duration"]), every / 2) if rng.integers(2) else scene.log_uniform(0.05, 2.0)
     for moment in at:
         tasked = rng.random() < 0.04
         yield Flow(
@@ -295,7 +256,7 @@ def fast_beacon(scene: Scene) -> Iterator[Flow]:
 
 def dns_tunnel(scene: Scene) -> Iterator[Flow]:
     """Many lookups with long names and long answers."""
-    rng, route = scene.rng, scene.route(ports=(53,), proto="udp")
+    rng, route = scene.rng, scene.route(ports=(53,), only=True, proto="udp")
     if route is None:
         return
     length, answer = rng.uniform(90, 220), rng.uniform(150, 450)
@@ -315,7 +276,7 @@ def dns_tunnel(scene: Scene) -> Iterator[Flow]:
 
 def staging(scene: Scene) -> Iterator[Flow]:
     """Large downloads from a server by a host that never was its client."""
-    rng, route = scene.rng, scene.route(usual=False)
+    rng, route = scene.rng, scene.route(usual=False, ports=_FILES, inside=True)
     if route is None:
         return
     rate = scene.log_uniform(3e5, 3e7)
@@ -329,7 +290,7 @@ def staging(scene: Scene) -> Iterator[Flow]:
 
 def relay(scene: Scene) -> Iterator[Flow]:
     """One connection that stays open for hours and carries someone else's; it may have begun before the log did."""
-    rng, route = scene.rng, scene.route()
+    rng, route = scene.rng, scene.route(ports=(*_REMOTE, *_WEB))
     if route is None:
         return
     duration = min(scene.log_uniform(3600.0, 8 * 3600.0), 1.5 * (scene.end - scene.begin))
@@ -395,7 +356,7 @@ def inject(habits: Habits, judged: pd.DataFrame, seed: int, share: float = 0.05,
         for kind in rng.permutation(list(KINDS)):
             flows = list(KINDS[kind](scene))
             if flows and len(rows) + len(flows) <= budget:
-                rows += [_row(flow, habits, rng) | {"attack": kind, "instance": str(instance)} for flow in flows]
+                rows += [row_of(flow, habits, rng) | {"attack": kind, "instance": str(instance)} for flow in flows]
                 instance += 1
     mixed = pd.concat([judged.assign(attack="", instance=""), pd.DataFrame(rows, dtype=str)], ignore_index=True)
     return mixed.iloc[np.argsort(ends(mixed), kind="stable")].reset_index(drop=True)
