@@ -35,15 +35,17 @@ def main() -> None:
         for batch in batches(RECORDS):
             nearest_mode(codes[batch], modes)
 
-    ours = timed("matching.nearest_mode", RECORDS, oddlog)
+    ours = timed(f"nearest of {MODES} modes, {FIELDS} fields", RECORDS, oddlog)
     report(
-        f"Nearest mode, {FIELDS} fields × {MODES} modes",
         ours,
         [
             timed(
-                f"kmodes {version('kmodes')} KModes.predict", PREDICTED, lambda: fitted.predict(codes[:PREDICTED]), 200
+                f"kmodes {version('kmodes')} `KModes.predict`",
+                PREDICTED,
+                lambda: fitted.predict(codes[:PREDICTED]),
+                200,
             ),
-            timed(f"pandas {pd.__version__} DataFrame.apply, row-wise", APPLIED, row_wise, 3000, times=2),
+            timed(f"pandas {pd.__version__} `DataFrame.apply`, row by row", APPLIED, row_wise, 3000, times=2),
         ],
     )
 

@@ -38,18 +38,17 @@ def main() -> None:
     frame = pd.DataFrame(words)
     few = frame.iloc[:SAMPLE].astype(object)
     report(
-        f"Count, distinct, top value and frequency of {len(FIELDS)} fields for {HOSTS:,} hosts",
-        timed("tally.describe", RECORDS, describe),
+        timed(f"count, distinct, top value of {len(FIELDS)} fields for {HOSTS:,} hosts", RECORDS, describe),
         [
             timed(
-                f"pandas {pd.__version__} groupby().describe(), categories",
+                f"pandas {pd.__version__} `groupby().describe()`, categories",
                 RECORDS,
                 lambda: frame.groupby(hosts).describe(),
                 10,
                 times=1,
             ),
             timed(
-                "pandas groupby().describe(), strings",
+                "the same of strings",
                 SAMPLE,
                 lambda: few.groupby(hosts[:SAMPLE]).describe(),
                 10,
@@ -58,9 +57,8 @@ def main() -> None:
         ],
     )
     report(
-        "Count and distinct so far, at every record",
-        timed("tally.running_counts", RECORDS, running),
-        [timed("pandas groupby().nunique(), at the end only", RECORDS, lambda: frame.groupby(hosts).nunique())],
+        timed("count and distinct so far, at every record", RECORDS, running),
+        [timed("pandas `groupby().nunique()`, at the end only", RECORDS, lambda: frame.groupby(hosts).nunique())],
     )
 
 

@@ -1,4 +1,7 @@
-"""Timing oddlog's kernels and their peers side by side: one run, one thread each, and a table of how they compare."""
+"""Timing oddlog's kernels and their peers side by side: one run, one thread each, and a table of how they compare.
+
+All kernels print tables of the same columns, which `readme.py` puts together.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ BATCH = 65_536
 
 @dataclass(frozen=True)
 class Timed:
-    """How long something took for so many records, and how many times faster oddlog is to be."""
+    """How long something took for so many records, and how many times as fast oddlog is to be."""
 
     name: str
     records: int
@@ -61,15 +64,21 @@ def codes(*columns: np.ndarray) -> np.ndarray:
     return np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1].ravel().astype(np.int64)
 
 
-def report(title: str, ours: Timed, peers: list[Timed], least: float | None = None) -> None:
-    """Print a markdown table; a peer timed on fewer records than ours was timed on a sample."""
-    print(f"### {title}\n")
-    print("| | records | CPU seconds | records/s | oddlog is | at least |\n|---|---:|---:|---:|---:|---:|")
-    aim = "" if least is None else f"{least:,.0f} a second"
-    print(f"| oddlog: {ours.name} | {ours.records:,} | {ours.seconds:.3f} | {ours.rate:,.0f} | | {aim} |")
-    for peer in peers:
-        sample = " (sample)" if peer.records < ours.records else ""
-        aim = "" if peer.target is None else f"{peer.target:,.0f} ×"
-        faster = f"{ours.rate / peer.rate:,.1f} ×"
-        print(f"| {peer.name} | {peer.records:,}{sample} | {peer.seconds:.3f} | {peer.rate:,.0f} | {faster} | {aim} |")
+def report(ours: Timed, peers: list[Timed], least: float | None = None) -> None:
+    """Print a markdown table, a row for each peer; `least` is how many records a second ours is to take."""
+    print("| kernel | records/s | beside | records/s | times as fast | at least |\n|---|---:|---|---:|---:|---:|")
+    for number, peer in enumerate(peers or [None]):
+        name = f"{ours.name}; {short(ours.records)} records" if number == 0 else "the same"
+        aims = [f"{short(least)}/s"] if least and number == 0 else []
+        beside = its = faster = ""
+        if peer:
+            beside = peer.name + (f" ({short(peer.records)} records)" if peer.records < ours.records else "")
+            its, faster = f"{peer.rate:,.0f}", f"{ours.rate / peer.rate:,.1f} ×"
+            aims += [f"{peer.target:,.0f} ×"] if peer.target else []
+        print(f"| {name} | {ours.rate:,.0f} | {beside} | {its} | {faster} | {', '.join(aims)} |")
     print(flush=True)
+
+
+def short(n: float) -> str:
+    """5,000,000 as `5 M`, 10,000 as `10 k`."""
+    return f"{n / 1e6:g} M" if n >= 1e6 else f"{n / 1e3:g} k" if n >= 1e3 else f"{n:g}"
