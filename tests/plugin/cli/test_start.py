@@ -58,3 +58,14 @@ def test_training_on_logons_needs_no_torch(process, small_office, tmp_path):
     said = process(["train", str(small_office.quiet / "ntlm.log"), "--bundle", "new"], tmp_path, WITHOUT_TRAINING)
     assert said.exit_code == 0, said.err
     assert (tmp_path / "new" / "bundle.json").is_file()
+
+
+def test_loading_a_model_leaves_nothing_at_home(process, tmp_path, monkeypatch):
+    # onnxruntime keeps a device id and events to send there, unless it is told not to.
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    said = process(["inspect", "starter"], tmp_path)
+    assert (said.exit_code, said.err) == (0, "")
+    assert "conn-autoencoder" in said.out
+    assert list(tmp_path.rglob("*")) == []
