@@ -35,11 +35,12 @@ from injection import KINDS, inject
 from oddlog.cli.score import score as score_command
 from oddlog.cli.simulate import simulate as simulate_command
 from oddlog.cli.train import train as train_command
-from peers import PEERS, Log, best_column
+from peers import Log, best_column, peers
 from sklearn.metrics import average_precision_score, roc_auc_score
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import click
     from numpy.typing import NDArray
@@ -153,7 +154,7 @@ def rita(_work: Path, seeds: int) -> Data:
 
 
 def simulated(work: Path, seeds: int) -> Data:
-    call(simulate_command, work / "office", "--hosts", 30, "--days", 2, "--seed", 11)
+    call(simulate_command, work / "office", "--hosts", 40, "--days", 2, "--seed", 11)
     days = [read_text([day / "conn.log"]) for day in sorted((work / "office").glob("2*"))]
     return with_attacks("simulated", days[0], days[1], seeds)
 
@@ -253,7 +254,7 @@ def report(data: Data, group: str, measured: Measured) -> None:
             print(f"| {kind} | {max(there.values()):.0f} | " + " | ".join(recalls) + " |")
 
 
-def chosen(names: list[str], only: str | None) -> Iterator[str]:
+def chosen(names: Iterable[str], only: str | None) -> Iterator[str]:
     """Names that start with one of a comma-separated list, all without one."""
     for name in names:
         if only is None or any(name.startswith(start) for start in only.split(",")):
@@ -271,16 +272,17 @@ def main() -> None:
     warnings.simplefilter("ignore", RuntimeWarning)
     if not SHARED.exists():
         sys.exit(f"{SHARED} is missing: the captures are not part of this project")
-    everyone = {name: (lambda options=options: Oddlog(options)) for name, options in ODDLOG.items()} | PEERS
-    names = [name for name in everyone if not arguments.quick or arguments.only or name in QUICK or name in ODDLOG]
-    names = list(chosen(names, arguments.only))
     data = arguments.data or ("m57,rita" if arguments.quick else None)
-    for key in chosen(list(DATA), data):
+    for key in chosen(DATA, data):
+        contestants = {name: Oddlog(options) for name, options in ODDLOG.items()} | peers()
+        names = [name for name in contestants if not arguments.quick or arguments.only or name in {*QUICK, *ODDLOG}]
+        contestants = {name: contestants[name] for name in chosen(names, arguments.only)}
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
             loaded = DATA[key](work, 1 if arguments.quick else arguments.seeds)
-            for group, measured in contest(loaded, {name: everyone[name]() for name in names}, work):
-                report(loaded, group, measured)
+            with threadpool_limits(1):
+                for group, measured in contest(loaded, contestants, work):
+                    report(loaded, group, measured)
     print(f"\n{time.process_time():.0f} s of CPU")
 
 

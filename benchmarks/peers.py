@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PEERS", "Contestant", "Log", "best_column"]
+__all__ = ["Contestant", "Log", "best_column", "peers"]
 
 _ROLLED = ("orig_pkts", "resp_pkts", "orig_bytes", "resp_bytes")
 _WINDOWS = (1, 10, 60)
@@ -104,26 +104,28 @@ class Columns:
 
     def __init__(self, *, rolling: bool) -> None:
         self._rolling = rolling
-        self._scaler = StandardScaler()
+        self._scaler: StandardScaler | None = None
+        self._latest: tuple[Log, NDArray[np.float32]] | None = None
 
-    def fit_transform(self, log: Log) -> NDArray[np.float64]:
-        self._usual = {name: log.records[name].value_counts().index[:_USUAL] for name in _CODED}
-        return self._scaler.fit_transform(self._raw(log))
+    def of(self, log: Log) -> NDArray[np.float32]:
+        """Features of a log; the first one asked for is the baseline, and the latest is remembered."""
+        if self._latest is None or self._latest[0] is not log:
+            if self._scaler is None:
+                self._usual = {name: log.records[name].value_counts().index[:_USUAL] for name in _CODED}
+                self._scaler = StandardScaler().fit(self._raw(log))
+            self._latest = log, self._scaler.transform(self._raw(log))
+        return self._latest[1]
 
-    def transform(self, log: Log) -> NDArray[np.float64]:
-        return self._scaler.transform(self._raw(log))
-
-    def _raw(self, log: Log) -> NDArray[np.float64]:
+    def _raw(self, log: Log) -> NDArray[np.float32]:
         amounts = log.records[[*_COUNTS]].to_numpy()
         parts = [np.log1p(np.nan_to_num(amounts)), np.isnan(amounts)]
         for name, usual in self._usual.items():
             values = log.records[name]
-            parts.append(values.to_numpy()[:, None] == usual.to_numpy())
-            if values.dtype == float:
-                ranges = np.digitize(values, [1024, 49152])
-                parts.append((ranges[:, None] == np.arange(3)) & ~values.isin(usual).to_numpy()[:, None])
-            else:
-                parts.append(~values.isin(usual).to_numpy()[:, None])
+            place = usual.get_indexer(values)
+            parts.append(place[:, None] == np.arange(len(usual)))
+            # Rare ports by IANA's ranges, other rare values as one.
+            ranges = np.digitize(values, [1024, 49152]) if values.dtype == float else np.zeros(len(values))
+            parts.append((ranges[:, None] == np.arange(3)) & (place < 0)[:, None])
         if self._rolling:
             parts.append(np.log1p(log.rolling))
         return np.hstack([part.astype(np.float32) for part in parts])
@@ -134,19 +136,19 @@ class Model:
 
     Parameters
     ----------
-    fit : callable
+    learn : callable
         From a baseline's features to a function that scores features.
-    rolling : bool
+    columns : Columns
     """
 
-    def __init__(self, fit: Callable[[NDArray], Callable[[NDArray], NDArray]], *, rolling: bool) -> None:
-        self._fit, self._columns = fit, Columns(rolling=rolling)
+    def __init__(self, learn: Callable[[NDArray], Callable[[NDArray], NDArray]], columns: Columns) -> None:
+        self._learn, self._columns = learn, columns
 
     def fit(self, baseline: Log, work: Path) -> None:  # noqa: ARG002
-        self._score = self._fit(self._columns.fit_transform(baseline))
+        self._score = self._learn(self._columns.of(baseline))
 
     def score(self, judged: Log) -> NDArray[np.float64]:
-        return self._score(self._columns.transform(judged))
+        return self._score(self._columns.of(judged))
 
 
 def _sample(rows: NDArray, most: int) -> NDArray:
@@ -231,18 +233,15 @@ def best_column(log: Log, attack: NDArray[np.bool_]) -> NDArray[np.float64]:
     return columns[name] if areas[name] >= 0.5 else -columns[name]
 
 
-PEERS: dict[str, Callable[[], Contestant]] = {
-    "tuple rarity": TupleRarity,
-    "never seen tuple": lambda: NeverSeen(*_TUPLE),
-    "never seen source": lambda: NeverSeen("id.orig_h"),
-} | {
-    f"{name}{', rolling' * rolling}": lambda fit=fit, rolling=rolling: Model(fit, rolling=rolling)
-    for name, fit in (
-        ("isolation forest", isolation_forest),
-        ("one-class SVM", one_class_svm),
-        ("PCA", pca),
-        ("KitNET", kitnet),
-    )
-    for rolling in (False, True)
-}
-"""Each peer by name."""
+def peers() -> dict[str, Contestant]:
+    """Make all peers, by name."""
+    found: dict[str, Contestant] = {
+        "tuple rarity": TupleRarity(),
+        "never seen tuple": NeverSeen(*_TUPLE),
+        "never seen source": NeverSeen("id.orig_h"),
+    }
+    columns = {"": Columns(rolling=False), ", rolling": Columns(rolling=True)}
+    models = {"isolation forest": isolation_forest, "one-class SVM": one_class_svm, "PCA": pca, "KitNET": kitnet}
+    for name, learn in models.items():
+        found |= {name + suffix: Model(learn, shared) for suffix, shared in columns.items()}
+    return found
