@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import gzip
+import heapq
 import json
 from collections import Counter
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from oddlog import archive
 from oddlog.config import Config
 from oddlog.errors import OddlogError, UsageError
 from oddlog.logs import open_logs
 from oddlog.notices import TSV_HEADER
+from oddlog.pipeline import Outcome
 
 MANY = Config(notices_per_day=5000)
 COLUMNS = ("log", "uid", "ts", "orig_h", "resp_h", "detector", "score", "p_value", "rarity", "window_s")
@@ -83,6 +88,54 @@ def test_notices_of_all_logs_are_in_clock_order(scored):
     assert sum(one != other for one, other in pairwise(logs)) > 10
     times = [notice["ts"] for notice in said]
     assert times == sorted(times)
+
+
+@st.composite
+def told_of(draw):
+    """What one log's records bring: clocks that rise and sometimes fall, each with findings of some detectors."""
+    gaps = st.sampled_from([0, 0, 1, 2, 50, -30])
+    clocks = list(accumulate(draw(st.lists(gaps, max_size=12)), initial=1000))
+    window = st.sampled_from([None, None, None, 1, 20])
+    return [
+        (clock, [(detector, draw(window)) for detector in draw(st.lists(st.sampled_from("ab"), max_size=2))])
+        for clock in clocks
+    ]
+
+
+def outcomes_of(records, cuts):
+    """Outcomes as a road gives them: cut anywhere and where the clock falls, in each detector by detector."""
+    edges = {0, len(records), *(round(cut * len(records)) for cut in cuts)}
+    falls = {i for i, (one, other) in enumerate(pairwise(records), 1) if other[0] < one[0]}
+    for start, stop in pairwise(sorted(edges | falls)):
+        piece = records[start:stop]
+        found = [
+            # A host-window's clock is its end, which is not before the record that tells of it.
+            SimpleNamespace(clock=clock + (beyond or 0), detector=detector, number=start + i)
+            for detector in "ab"
+            for i, (clock, findings) in enumerate(piece)
+            for name, beyond in findings
+            if name == detector
+        ]
+        yield Outcome([], found, piece[0][0], piece[-1][0], start in falls)
+
+
+@given(told_of(), told_of(), st.lists(st.floats(0, 1), max_size=4))
+def test_no_cut_changes_the_order_of_notices_or_how_two_logs_are_merged(one, other, cuts):
+    def merged(*cuts):
+        streams = [archive.in_order(outcomes_of(records, cuts)) for records in (one, other)]
+        items = list(heapq.merge(*streams, key=lambda item: item[0]))
+        assert [moment for moment, _ in items] == sorted(moment for moment, _ in items)
+        return [(found.clock, found.detector, found.number) for _, found in items if found is not None]
+
+    assert merged(*cuts) == merged()
+    assert sorted(merged()) == sorted(
+        (clock + (beyond or 0), detector, number)
+        for records in (one, other)
+        for number, (clock, findings) in enumerate(records)
+        for detector, beyond in findings
+    )
+    if all(first <= second for records in (one, other) for (first, _), (second, _) in pairwise(records)):
+        assert [clock for clock, _, _ in merged()] == sorted(clock for clock, _, _ in merged())
 
 
 def test_the_summary_counts_what_was_written(scored):

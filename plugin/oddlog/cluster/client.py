@@ -70,7 +70,8 @@ def connect(address: str) -> Iterator[Client]:
             distributed.LocalCluster(
                 n_workers=cores,
                 threads_per_worker=1,
-                dashboard_address=None,
+                # Any port: its own is often taken, and then it warns.
+                dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
                 preload=_DEAF,
             ) as cluster,
