@@ -16,6 +16,7 @@ from oddlog.logs.count import ReadCount
 from oddlog.logs.json_lines import first_object, read_objects
 from oddlog.logs.lenient import shown
 from oddlog.logs.lines import Lines, without_returns
+from oddlog.logs.plain import plain_objects, plain_rows
 from oddlog.logs.schema import LOGS, PATH_KEYS, ZEEK_TYPES, log_of_fields, log_of_name
 from oddlog.logs.tsv import Header, read_rows, tells
 
@@ -146,44 +147,62 @@ class Decoder:
             readable[list(unreadable)] = False
             lines = lines.where(readable)
         objects = lines.bytes_at(lines.starts) == ord("{")
-        parts = [
-            batch
-            for batch in (self._objects(lines.where(objects)), self._rows(lines.where(~objects)))
-            if batch is not None and len(batch)
-        ]
-        if len(parts) == 2:
+        found = [*self._objects(lines.where(objects)), *self._rows(lines.where(~objects))]
+        parts = [batch for batch in found if len(batch)]
+        if len(parts) > 1:
             mixed = concat(parts)
             parts = [mixed.take(np.argsort(mixed.lines))]
         return parts
 
-    def _objects(self, lines: Lines) -> Batch | None:
+    def _objects(self, lines: Lines) -> list[Batch]:
         if not len(lines):
-            return None
+            return []
         if self.log is None:
             telling, self.log = _first_telling(lines, self.source)
             self._refuse(lines.slice(0, telling), "_path")
             lines = lines.slice(telling, len(lines))
         if self.log not in LOGS:
             self._refuse(lines, "_path")
-            return None
-        return self._batch(lines, self.log, *read_objects(lines, self.log))
+            return []
+        log = self.log
+        return self._batches(lines, log, plain_objects(lines, log), lambda odd: read_objects(odd, log))
 
-    def _rows(self, lines: Lines) -> Batch | None:
+    def _rows(self, lines: Lines) -> list[Batch]:
         if not len(lines):
-            return None
+            return []
         header = self._header
         if not header.separates():
             wrong = ("#separator", "one ASCII character", header.separator)
             self._report(lines, dict.fromkeys(range(len(lines)), wrong))
-            return None
+            return []
         if not header.fields:
             expected = "a JSON object, or a row below #fields"
             self._report(lines, {i: ("line", expected, shown(lines[i])) for i in range(len(lines))})
-            return None
+            return []
         if self.log not in LOGS or header.path not in {"", self.log}:
             self._refuse(lines, "#path")
-            return None
-        return self._batch(lines, self.log, *read_rows(lines, header, ZEEK_TYPES[self.log]))
+            return []
+        log = self.log
+        plain = plain_rows(lines, header, log)
+        return self._batches(lines, log, plain, lambda odd: read_rows(odd, header, ZEEK_TYPES[log]))
+
+    def _batches(
+        self,
+        lines: Lines,
+        log: str,
+        found: tuple[pa.RecordBatch, NDArray[np.bool_]] | None,
+        read: Callable[[Lines], tuple[dict[str, pa.Array], Wrong]],
+    ) -> list[Batch]:
+        """Records of the plain lines that were found, and of the others as a slower reader judges them."""
+        if found is None or not found[1].any():
+            return [self._batch(lines, log, *read(lines))]
+        table, plain = found
+        self.count.records += len(table)
+        batches = [Batch(log, table, self.source, lines.numbers[plain])]
+        if not plain.all():
+            odd = lines.where(~plain)
+            batches.append(self._batch(odd, log, *read(odd)))
+        return batches
 
     def _batch(self, lines: Lines, log: str, columns: dict[str, pa.Array], refused: Wrong) -> Batch:
         table, out_of_range = checked(log, columns, len(lines))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from oddlog.logs.lines import Lines
 
-__all__ = ["Header", "read_rows", "read_table", "tells", "widths"]
+__all__ = ["Header", "meant", "positions", "read_rows", "read_table", "tells", "widths"]
 
 _ESCAPED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|\\)")
 _JOINED = re.compile(rb" {2,}")
@@ -130,6 +130,11 @@ def read_table(data: bytes, separator: str, width: int, types: Mapping[int, pa.D
     )
 
 
+def positions(fields: Sequence[str]) -> dict[str, int]:
+    """Where each field, in Zeek's spelling, stands first."""
+    return {spelling(name): i for i, name in reversed(list(enumerate(fields)))}
+
+
 def read_rows(lines: Lines, header: Header, zeek_types: Mapping[str, str]) -> tuple[dict[str, pa.Array], Wrong]:
     """Rows below a header as columns.
 
@@ -150,7 +155,7 @@ def read_rows(lines: Lines, header: Header, zeek_types: Mapping[str, str]) -> tu
     """
     if header.joined:
         lines = lines.replaced(_JOINED.sub(header.separator.encode(), lines.data))
-    position = {spelling(name): i for i, name in reversed(list(enumerate(header.fields)))}
+    position = positions(header.fields)
     wanted = {name: position[name] for name in zeek_types if name in position}
     first = read_types(list(wanted), [zeek_types[name] for name in wanted])
     types = {wanted[name]: first[name] for name in wanted}
@@ -160,11 +165,7 @@ def read_rows(lines: Lines, header: Header, zeek_types: Mapping[str, str]) -> tu
     except pa.ArrowInvalid:
         named = {i: (name, EXPECTED.get(zeek_types[name], "text")) for name, i in wanted.items()}
         cells, wrong = _salvage(lines, header, types, named)
-    escapes = b"\\" in lines.data
-    empty = header.empty_field if header.empty_field.encode() in lines.data else None
-    if escapes or empty is not None:
-        cells = {i: _plain(cell, empty) for i, cell in cells.items()}
-    return {name: cells[i] for name, i in wanted.items()}, wrong
+    return dict(zip(wanted, meant([cells[i] for i in wanted.values()], lines.data, header), strict=True)), wrong
 
 
 def _single(column: pa.ChunkedArray) -> pa.Array:
@@ -242,10 +243,17 @@ def _doubtful(texts: pa.Array, floating: bool) -> NDArray[np.bool_]:
     return ~plain & np.array(texts.is_valid(), np.bool_)
 
 
-def _plain(column: pa.Array, empty: str | None) -> pa.Array:
+def meant(columns: Sequence[pa.Array], data: bytes, header: Header) -> list[pa.Array]:
+    """Columns of some data with what Zeek's escapes in it, and its word for empty text, stand for."""
+    empty = header.empty_field if header.empty_field.encode() in data else None
+    odd = empty is not None or b"\\" in data
+    return [_meant(column, empty) for column in columns] if odd else list(columns)
+
+
+def _meant(column: pa.Array, empty: str | None) -> pa.Array:
     """Text with Zeek's escapes undone, and "" where Zeek wrote that it is empty."""
     if pa.types.is_dictionary(column.type):
-        values = _plain(column.dictionary, empty)
+        values = _meant(column.dictionary, empty)
         if values is column.dictionary:
             return column
         return values.take(column.indices).dictionary_encode()
