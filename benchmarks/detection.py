@@ -1,8 +1,8 @@
 """Does it find attacks? oddlog's conn detector beside its peers, on the same records.
 
 Each data set is cut in two by the clock. All learn from the first half; attacks between hosts of the baseline
-(`injection.py`) are put among the records of the second, whose own records are ordinary.  Everyone reads the
-same Zeek logs through oddlog's reader. Captures whose labels came with them are reported as they are.
+(`injection.py`) are put among the records of the second, whose own records are ordinary. Everyone reads the same Zeek
+logs through oddlog's reader. Captures whose labels came with them are reported as they are.
 
 Of two equal scores neither is the higher: at a threshold that several records share, recall is what is to be expected
 when they are put in a random order, so a rule that says only yes or no is judged at 1 % false alarms too. Average
@@ -141,7 +141,7 @@ def with_attacks(name: str, baseline: pd.DataFrame, judged: pd.DataFrame, seeds:
 
 
 def halves(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return records.iloc[: len(records) // 2], records.iloc[len(records) // 2 :]
+    return records.iloc[: len(records) // 2], records.iloc[len(records) // 2 :].reset_index(drop=True)
 
 
 def m57(_work: Path, seeds: int) -> Data:

@@ -38,7 +38,7 @@ _TUPLE = ("id.orig_h", "id.resp_h", "id.resp_p")
 _PARTS = [part for size in (1, 2, 3) for part in combinations(_TUPLE, size)]
 _USUAL = 40
 # Slow peers learn from so many records, evenly spread over the baseline.
-_SVM_ROWS, _KITNET_ROWS, _PCA_ROWS = 4_000, 5_000, 20_000
+_SVM_ROWS, _KITNET_ROWS, _PCA_ROWS = 4_000, 3_000, 20_000
 
 
 @dataclass(frozen=True, eq=False)
