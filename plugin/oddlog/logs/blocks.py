@@ -17,6 +17,8 @@ BLOCK_BYTES = 4 << 20
 """Bytes that are decoded at once: more is no faster, and costs memory."""
 
 _COMPRESSED = 1 << 18
+# Small enough that the same memory is used again: the pages of fresh 4 MiB took longer to come by than to fill.
+_INFLATED = 1 << 17
 _GZIP = b"\x1f\x8b"
 
 
@@ -51,23 +53,25 @@ def blocks(
     Damage
         After the last block of a gzip stream that is cut short or corrupt.
     """
-    carried: list[bytes] = []
+    held: list[bytes | memoryview] = []
+    length = 0
     damage = None
     with path.open("rb") as file:
         gzipped = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
-        pieces = _inflated(file, size, on_bytes) if gzipped else _plain(file, size, on_bytes)
+        pieces = _inflated(file, min(size, _INFLATED), on_bytes) if gzipped else _plain(file, size, on_bytes)
         try:
             for piece in pieces:
-                cut = piece.rfind(b"\n") + 1
+                held.append(piece)
+                length += len(piece)
+                cut = piece.rfind(b"\n") + 1 if length >= size else 0
                 if cut:
-                    yield b"".join([*carried, piece[:cut]]), False
-                    carried = []
-                if cut < len(piece):
-                    carried.append(piece[cut:])
+                    held[-1] = memoryview(piece)[:cut]
+                    yield b"".join(held), False
+                    held, length = [memoryview(piece)[cut:]], len(piece) - cut
         except Damage as error:
             damage = error
-    yield b"".join(carried), True
+    yield b"".join(held), True
     if damage:
         raise damage
 
@@ -82,32 +86,21 @@ def _plain(file: BinaryIO, size: int, on_bytes: Callable[[int], None] | None) ->
 def _inflated(file: BinaryIO, size: int, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
     """Inflate one gzip member after the other, as far as that goes."""
     inflate = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-    pending: list[bytes] = []
-    length = 0
-    problem = None
-    while problem is None:
+    while True:
         if inflate.eof:
             rest = inflate.unused_data or file.read(_COMPRESSED)
             # zlib and gzip, too, pass over zeros that pad the end.
             if not rest.strip(b"\0"):
-                break
+                return
             inflate = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         else:
             rest = file.read(_COMPRESSED) if inflate.needs_input else b""
             if inflate.needs_input and not rest:
-                problem = "is cut short"
+                raise Damage("is cut short")
+        if on_bytes:
+            on_bytes(len(rest))
         try:
             piece = inflate.decompress(rest, size)
         except igzip_lib.error as error:  # type: ignore[misc]  # its stub declares an instance
-            problem, piece = f"is corrupt ({error})", b""
-        if on_bytes:
-            on_bytes(len(rest))
-        pending.append(piece)
-        length += len(piece)
-        if length >= size:
-            yield b"".join(pending)
-            pending, length = [], 0
-    if length:
-        yield b"".join(pending)
-    if problem:
-        raise Damage(problem)
+            raise Damage(f"is corrupt ({error})") from None
+        yield piece
