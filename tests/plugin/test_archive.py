@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from oddlog import archive
 from oddlog.config import Config
@@ -119,6 +119,7 @@ def outcomes_of(records, cuts):
         yield Outcome([], found, piece[0][0], piece[-1][0], start in falls)
 
 
+@example([(0, [("b", None)]), (0, [("a", None)])], [(0, [])], [0.5])
 @given(told_of(), told_of(), st.lists(st.floats(0, 1), max_size=4))
 def test_no_cut_changes_the_order_of_notices_or_how_two_logs_are_merged(one, other, cuts):
     def merged(*cuts):

@@ -45,7 +45,7 @@ _ASK = 2
 _DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 _SOON = 10
 """Priority of what is quickly done and waited for."""
-_LEAST_BYTES, _MOST_BYTES = 8 << 20, 48 << 20
+_LEAST_BYTES, _MOST_BYTES = 2 << 20, 48 << 20
 
 
 @contextmanager
