@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from oddlog_core.records import MISSING, MISSING_CODE, Categories, Records
 
 from oddlog.logs.frames import to_zat
@@ -108,8 +107,6 @@ class Batch:
                 categories[name] = Categories(_codes(column.cast(pa.int32())), ("F", "T"))
             elif pa.types.is_dictionary(column.type):
                 categories[name] = Categories(_codes(column.indices), column.dictionary.to_pylist())
-            elif zeek_type == "count":
-                integers[name] = _whole(pc.min_element_wise(column, pa.scalar(_MOST, pa.uint64()), skip_nulls=False))
             elif not pa.types.is_string(column.type):
                 integers[name] = _whole(column)
         return Records(self.log, clock, integers, categories)
@@ -124,8 +121,16 @@ def _codes(column: pa.Array) -> NDArray[np.int32]:
 
 
 def _whole(column: pa.Array, unset: int = MISSING) -> NDArray[np.int64]:
-    # A copy: Arrow's memory is read-only, which kernels with explicit signatures refuse.
-    return np.array(column.cast(pa.int64()).fill_null(unset), np.int64)
+    # Always a copy: Arrow's memory is read-only, which kernels with explicit signatures refuse.
+    plain = column.view(pa.int64()) if pa.types.is_temporal(column.type) else column
+    values = plain.fill_null(0).to_numpy()
+    if values.dtype == np.uint64:
+        whole: NDArray[np.int64] = np.minimum(values, np.uint64(_MOST)).view(np.int64)
+    else:
+        whole = values.astype(np.int64)
+    if plain.null_count:
+        whole[plain.is_null().to_numpy(zero_copy_only=False)] = unset
+    return whole
 
 
 def concat(batches: Sequence[Batch]) -> Batch:

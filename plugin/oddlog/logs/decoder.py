@@ -16,7 +16,7 @@ from oddlog.logs.count import ReadCount
 from oddlog.logs.json_lines import first_object, read_objects
 from oddlog.logs.lenient import shown
 from oddlog.logs.lines import Lines, without_returns
-from oddlog.logs.plain import plain_objects, plain_rows
+from oddlog.logs.plain import TOO_LONG, plain_objects, plain_rows
 from oddlog.logs.schema import LOGS, PATH_KEYS, ZEEK_TYPES, log_of_fields, log_of_name
 from oddlog.logs.tsv import Header, read_rows, tells
 
@@ -111,7 +111,7 @@ class Decoder:
             if not final:
                 raise ValueError("a decoder takes whole lines")
             data += b"\n"
-        lines = Lines.split(without_returns(data), self.line + 1)
+        lines = self._split(without_returns(data))
         self.line += len(lines)
         self.count.lines += len(lines)
         first = lines.bytes_at(lines.starts)
@@ -128,6 +128,12 @@ class Decoder:
         batches += self._section(lines, ~(blank | comment), begin, len(lines))
         self._tell()
         return batches
+
+    def _split(self, data: bytes) -> Lines:
+        header, first = self._header, self.line + 1
+        if header.joined or not (header.fields and header.separates()) or len(data) > TOO_LONG:
+            return Lines.split(data, first)
+        return Lines.of_rows(data, first, header.separator, len(header.fields))
 
     def _read_header(self, line: bytes) -> None:
         self._header = self._header.read(line)

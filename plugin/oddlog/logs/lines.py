@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from oddlog_core.kernels.cells import cut
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,12 +36,15 @@ class Lines:
         Where each line's text begins and ends in `data`; its newline stands at `ends`.
     numbers : (n_lines,) int64
         Line numbers in the file, from 1.
+    cuts : (1 + n_lines * width,) int32, or None
+        Where cells begin, if the lines are known to have equally many; the place after the last one at the end.
     """
 
     data: bytes
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     numbers: NDArray[np.int64]
+    cuts: NDArray[np.int32] | None = None
 
     @classmethod
     def split(cls, data: bytes, first: int) -> Lines:
@@ -51,6 +55,17 @@ class Lines:
             starts[0] = 0
             starts[1:] = ends[:-1] + 1
         return cls(data, starts, ends, np.arange(first, first + len(ends), dtype=np.int64))
+
+    @classmethod
+    def of_rows(cls, data: bytes, first: int, separator: str, width: int) -> Lines:
+        """Split lines that are likely to have some number of cells, and their cells with them."""
+        text = np.frombuffer(data, np.uint8)
+        cuts, n_lines = cut(text, ord(separator))
+        after = cuts[width::width]
+        if len(cuts) != n_lines * width + 1 or (text[after - 1] != _NEWLINE).any():
+            return cls.split(data, first)
+        numbers = np.arange(first, first + n_lines, dtype=np.int64)
+        return cls(data, cuts[:-1:width].astype(np.int64), after.astype(np.int64) - 1, numbers, cuts)
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -80,6 +95,8 @@ class Lines:
         """Pick the lines that `keep` marks, and move them together."""
         if keep.all():
             return self
+        if not keep.any():
+            return self.slice(0, 0)
         lengths = self.ends - self.starts + 1
         data = np.frombuffer(self.data, np.uint8)[np.repeat(keep, lengths)].tobytes()
         after = np.cumsum(lengths[keep])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from oddlog.logs.lines import Lines
     from oddlog.logs.tsv import Header
 
-__all__ = ["plain_objects", "plain_rows"]
+__all__ = ["TOO_LONG", "plain_objects", "plain_rows"]
 
 _KINDS = {
     "time": cells.TIME,
@@ -40,7 +40,9 @@ _TYPES = {
     cells.COUNT: pa.uint64(),
     cells.PORT: pa.uint16(),
 }
-_TOO_LONG = 2**31 - 2
+TOO_LONG = 2**31 - 2
+"""Bytes from which on places in a block do not fit 32 bits, as Arrow's do not either."""
+
 _NEWLINE = ord("\n")
 
 
@@ -71,26 +73,25 @@ def plain_rows(lines: Lines, header: Header, log: str) -> tuple[pa.RecordBatch, 
     """
     position = positions(header.fields)
     unset = header.unset_field.encode()
-    if header.joined or len(unset) != 1 or "ts" not in position or len(lines.data) > _TOO_LONG:
+    if header.joined or len(unset) != 1 or "ts" not in position or len(lines.data) > TOO_LONG:
         return None
     data = np.frombuffer(lines.data, np.uint8)
-    starts, afters, plain = _cells(data, ord(header.separator), len(header.fields), len(lines))
+    starts, afters, plain = _cells(lines, header.separator, len(header.fields))
     names = {place: name for name, place in position.items() if name in ZEEK_TYPES[log]}
     kinds = [_kind(log, names[i]) if i in names else cells.SKIP for i in range(len(header.fields))]
     columns, odd = _columns(data, starts, afters, kinds, unset[0], spelled=False)
-    columns = meant(columns, lines.data, header)
+    columns = [meant(column, header.empty_field) for column in columns]
     named = dict(zip((names[i] for i, kind in enumerate(kinds) if kind != cells.SKIP), columns, strict=True))
     plain[plain] = ~odd
     return _table(log, named, odd), plain
 
 
-def _cells(
-    data: NDArray[np.uint8], separator: int, width: int, n_lines: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
+def _cells(lines: Lines, separator: str, width: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
     """Where the cells of the lines of some width begin, the places after them, and which lines have that width."""
-    cuts = cells.cut(data, separator)
-    if len(cuts) == n_lines * width + 1 and (data[cuts[width::width] - 1] == _NEWLINE).all():
-        return cuts[:-1].reshape(-1, width), cuts[1:].reshape(-1, width), np.ones(n_lines, np.bool_)
+    if lines.cuts is not None:
+        return lines.cuts[:-1].reshape(-1, width), lines.cuts[1:].reshape(-1, width), np.ones(len(lines), np.bool_)
+    data = np.frombuffer(lines.data, np.uint8)
+    cuts, _ = cells.cut(data, ord(separator))
     last = np.flatnonzero(data[cuts[1:] - 1] == _NEWLINE)
     regular = np.diff(last, prepend=-1) == width
     places = last[regular][:, None] + np.arange(1 - width, 1)
@@ -99,7 +100,7 @@ def _cells(
 
 def plain_objects(lines: Lines, log: str) -> tuple[pa.RecordBatch, NDArray[np.bool_]] | None:
     """JSON lines, each beginning with ``{``; the rest is as `plain_rows` has it."""
-    if len(lines.data) > _TOO_LONG:
+    if len(lines.data) > TOO_LONG:
         return None
     data = np.frombuffer(lines.data, np.uint8)
     kinds = [_kind(log, name) for name in SCHEMAS[log].names]
@@ -140,14 +141,12 @@ def _columns(
     integer = code = 0
     for column, kind in enumerate(kinds):
         if kind == cells.TEXT:
-            begin = starts[:, column].astype(np.int64)
-            length = afters[:, column] - begin - 1
-            missing = (length < 0) | ((length == 1) & (data[begin] == unset))
-            columns.append(_text(data, begin, np.where(missing, 0, length), missing))
+            columns.append(_text(*cells.gather(data, starts[:, column], afters[:, column], unset)))
         elif kind == cells.CODE:
-            _, begin, length = texts[code, :, : n_texts[code]]
+            _, begin, length = texts[code, :, : n_texts[code]].astype(np.int32)
+            values = _text(*cells.gather(data, begin, begin + length + 1, 0))
             indices = _array(codes[code], pa.int32(), codes[code] == MISSING_CODE)
-            columns.append(pa.DictionaryArray.from_arrays(indices, _text(data, begin, length)))
+            columns.append(pa.DictionaryArray.from_arrays(indices, values))
             code += 1
         elif kind == cells.FLAG:
             columns.append(pa.array(codes[code] == 1, mask=codes[code] == MISSING_CODE))
@@ -165,15 +164,9 @@ def _array(values: NDArray[Any], kind: pa.DataType, missing: NDArray[np.bool_]) 
     return pa.Array.from_buffers(kind, len(values), [_validity(missing), pa.py_buffer(values)])
 
 
-def _text(
-    data: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    missing: NDArray[np.bool_] | None = None,
-) -> pa.Array:
-    offsets, texts = cells.gather(data, starts, lengths)
-    validity = None if missing is None else _validity(missing)
-    return pa.Array.from_buffers(pa.string(), len(starts), [validity, pa.py_buffer(offsets), pa.py_buffer(texts)])
+def _text(offsets: NDArray[np.int32], texts: NDArray[np.uint8], missing: NDArray[np.bool_]) -> pa.Array:
+    buffers = [_validity(missing), pa.py_buffer(offsets), pa.py_buffer(texts)]
+    return pa.Array.from_buffers(pa.string(), len(missing), buffers)
 
 
 def _validity(missing: NDArray[np.bool_]) -> pa.Buffer | None:

@@ -165,7 +165,7 @@ def read_rows(lines: Lines, header: Header, zeek_types: Mapping[str, str]) -> tu
     except pa.ArrowInvalid:
         named = {i: (name, EXPECTED.get(zeek_types[name], "text")) for name, i in wanted.items()}
         cells, wrong = _salvage(lines, header, types, named)
-    return dict(zip(wanted, meant([cells[i] for i in wanted.values()], lines.data, header), strict=True)), wrong
+    return {name: meant(cells[i], header.empty_field) for name, i in wanted.items()}, wrong
 
 
 def _single(column: pa.ChunkedArray) -> pa.Array:
@@ -243,26 +243,17 @@ def _doubtful(texts: pa.Array, floating: bool) -> NDArray[np.bool_]:
     return ~plain & np.array(texts.is_valid(), np.bool_)
 
 
-def meant(columns: Sequence[pa.Array], data: bytes, header: Header) -> list[pa.Array]:
-    """Columns of some data with what Zeek's escapes in it, and its word for empty text, stand for."""
-    empty = header.empty_field if header.empty_field.encode() in data else None
-    odd = empty is not None or b"\\" in data
-    return [_meant(column, empty) for column in columns] if odd else list(columns)
-
-
-def _meant(column: pa.Array, empty: str | None) -> pa.Array:
-    """Text with Zeek's escapes undone, and "" where Zeek wrote that it is empty."""
+def meant(column: pa.Array, empty: str) -> pa.Array:
+    """Text with Zeek's escapes undone, and "" where Zeek wrote `empty`, that it is; other columns as they are."""
     if pa.types.is_dictionary(column.type):
-        values = _meant(column.dictionary, empty)
+        values = meant(column.dictionary, empty)
         if values is column.dictionary:
             return column
         return values.take(column.indices).dictionary_encode()
     if not pa.types.is_string(column.type):
         return column
-    odd = pc.match_substring(column, "\\")
-    if empty is not None:
-        odd = pc.or_(odd, pc.equal(column, empty))
-    if not pc.any(odd).as_py():
+    text = np.frombuffer(column.buffers()[2] or b"", np.uint8)
+    if not ((text == ord("\\")).any() or pc.any(pc.equal(column, empty)).as_py()):
         return column
     texts: Sequence[str | None] = column.to_pylist()
     return pa.array([None if text is None else "" if text == empty else _decode(text) for text in texts], pa.string())
