@@ -131,12 +131,12 @@ def write_text(records: pd.DataFrame, path: Path) -> Path:
     return path
 
 
-def with_attacks(name: str, baseline: pd.DataFrame, judged: pd.DataFrame, seeds: int) -> Data:
+def with_attacks(name: str, baseline: pd.DataFrame, judged: pd.DataFrame, seeds: range) -> Data:
     """One group of judged logs for each choice of destinations."""
     groups = {}
     for among in ("answering", "internal"):
         habits = Habits(baseline, among)
-        groups[among] = [inject(habits, judged, seed) for seed in range(seeds)]
+        groups[among] = [inject(habits, judged, seed) for seed in seeds]
     return Data(name, baseline, groups)
 
 
@@ -144,23 +144,24 @@ def halves(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return records.iloc[: len(records) // 2], records.iloc[len(records) // 2 :].reset_index(drop=True)
 
 
-def m57(_work: Path, seeds: int) -> Data:
-    # Small: each seed has room for half the kinds.
-    return with_attacks("m57-short", *halves(read_text([SHARED / "m57-short" / "conn.log"])), 2 * seeds)
+def m57(_work: Path, seeds: range) -> Data:
+    # Small: an injection has room for half the kinds.
+    twice = range(2 * seeds.start, 2 * seeds.stop)
+    return with_attacks("m57-short", *halves(read_text([SHARED / "m57-short" / "conn.log"])), twice)
 
 
-def rita(_work: Path, seeds: int) -> Data:
+def rita(_work: Path, seeds: range) -> Data:
     return with_attacks("rita-proxy", *halves(read_text(sorted((SHARED / "rita-proxy").glob("conn.*")))), seeds)
 
 
-def simulated(work: Path, seeds: int) -> Data:
+def simulated(work: Path, seeds: range) -> Data:
     call(simulate_command, work / "office", "--hosts", 40, "--days", 2, "--seed", 11)
     days = [read_text([day / "conn.log"]) for day in sorted((work / "office").glob("2*"))]
     return with_attacks("simulated", days[0], days[1], seeds)
 
 
-def stratosphere(number: str) -> Callable[[Path, int], Data]:
-    def load(_work: Path, _seeds: int) -> Data:
+def stratosphere(number: str) -> Callable[[Path, range], Data]:
+    def load(_work: Path, _seeds: range) -> Data:
         records = read_text([SHARED / "stratosphere" / f"{number}-zeek-mixed" / "conn.log.labeled"])
         records["attack"] = np.where(records["label"] == "Malicious", records["detailedlabel"], "")
         records["instance"] = np.where(records["attack"] == "", "", records["id.orig_h"])
@@ -170,7 +171,7 @@ def stratosphere(number: str) -> Callable[[Path, int], Data]:
     return load
 
 
-DATA: dict[str, Callable[[Path, int], Data]] = {
+DATA: dict[str, Callable[[Path, range], Data]] = {
     "m57": m57,
     "rita": rita,
     "simulated": simulated,
@@ -266,7 +267,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the two captures, one seed, few contestants")
     parser.add_argument("--only", help="contestants, by the start of their names: oddlog,tuple")
     parser.add_argument("--data", help=f"data sets, of {','.join(DATA)}")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="injections of each data set; twice as many of the smallest"
+    )
+    parser.add_argument("--first-seed", type=int, default=0, help="attacks that no choice was made by, for a last word")
     arguments = parser.parse_args()
     # OneClassSVM and KitNET meet columns that do not vary.
     warnings.simplefilter("ignore", RuntimeWarning)
@@ -279,7 +283,8 @@ def main() -> None:
         contestants = {name: contestants[name] for name in chosen(names, arguments.only)}
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
-            loaded = DATA[key](work, 1 if arguments.quick else arguments.seeds)
+            seeds = range(arguments.first_seed, arguments.first_seed + (1 if arguments.quick else arguments.seeds))
+            loaded = DATA[key](work, seeds)
             with threadpool_limits(1):
                 for group, measured in contest(loaded, contestants, work):
                     report(loaded, group, measured)
