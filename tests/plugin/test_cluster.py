@@ -287,7 +287,7 @@ def start_worker(dask, address, **environment):
 def test_real_workers_one_of_them_killed_in_mid_run(dask, day, starter_bundle, bundle_folder, tmp_path):
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
-    dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+    scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
     workers = [start_worker(dask, address) for _ in range(2)]
     hourly(day, tmp_path / "logs")
     loggers(day, tmp_path / "logs" / "more")
@@ -322,6 +322,16 @@ def test_real_workers_one_of_them_killed_in_mid_run(dask, day, starter_bundle, b
     options = ("--bundle", "starter", "--config", "many.toml", "--out", "again")
     score_process(tmp_path, "logs", *options, "--dask", address)
     assert (tmp_path / "again/notice.log").read_bytes() == (tmp_path / "one/notice.log").read_bytes()
+    # Without the scheduler there is nobody left to take it.
+
+    def without_scheduler():
+        with cluster.connect(address) as client:
+            scheduler.kill()
+            cluster.score(logs[1], bundle_folder, starter_bundle, MANY, tmp_path / "never", client)
+
+    with pytest.raises(OddlogError, match=f"scheduler at {address} is gone"):
+        without_scheduler()
+    assert not (tmp_path / "never").exists() or list((tmp_path / "never").iterdir()) == []
 
 
 def test_workers_here_are_started_and_ended(small_office, logon_bundle_folder, logon_bundle, tmp_path):

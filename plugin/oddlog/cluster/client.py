@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -57,37 +58,56 @@ def connect(address: str) -> Iterator[Client]:
     UsageError
         The extra ``cluster`` is not installed, or this is no address.
     OddlogError
-        No scheduler answers, it has no workers, or they have another oddlog.
+        No scheduler answers, it has no workers, or they have another oddlog; or, later, it is gone.
     """
     try:
         import distributed  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
         raise UsageError("--dask needs Dask: pip install 'oddlog[cluster]'") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    if address == LOCAL:
-        cores = len(os.sched_getaffinity(0))
-        with (
-            distributed.LocalCluster(
-                n_workers=cores,
-                threads_per_worker=1,
-                # Any port: its own is often taken, and then it warns.
-                dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,
-                preload=_DEAF,
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
+    # What they would tell of, a lost connection or a killed worker, is either made good or told of in a sentence.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with ExitStack() as stack:
+        if address == LOCAL:
+            client = stack.enter_context(_here())
+        else:
+            client = stack.enter_context(_there(address))
+            _check_workers(client, address)
+        where = client.scheduler.address
+        try:
             yield client
-        return
+        except (distributed.CancelledError, distributed.comm.CommClosedError):
+            raise OddlogError(f"the Dask scheduler at {where} is gone, and the run with it") from None
+
+
+@contextmanager
+def _here() -> Iterator[Client]:
+    """Start a scheduler and a worker for each core."""
+    import distributed  # noqa: PLC0415 - an extra
+
+    with (
+        distributed.LocalCluster(
+            n_workers=len(os.sched_getaffinity(0)),
+            threads_per_worker=1,
+            # Any port: its own is often taken, and then it warns.
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+            preload=_DEAF,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def _there(address: str) -> Client:
+    import distributed  # noqa: PLC0415 - an extra
+
     try:
-        client = distributed.Client(address, timeout=_PATIENCE)
+        return distributed.Client(address, timeout=_PATIENCE)
     except ValueError as error:
         raise UsageError(f"{address} is no address of a Dask scheduler, such as tcp://10.0.0.9:8786: {error}") from None
     except OSError:
         raise OddlogError(f"no Dask scheduler answers at {address}") from None
-    with client:
-        _check_workers(client, address)
-        yield client
 
 
 def _check_workers(client: Client, address: str) -> None:
@@ -238,13 +258,14 @@ class _Run:
         """Result of a task, or one sentence on why there is none."""
         import distributed  # noqa: PLC0415 - an extra
 
-        workerless = 0
+        missed = time.monotonic()
         while not future.done():
             try:
                 distributed.wait(future, timeout=_ASK)
             except TimeoutError:
-                workerless = 0 if self._client.nthreads() else workerless + _ASK
-                if workerless >= _WORKERLESS:
+                if self._client.nthreads():
+                    missed = time.monotonic()
+                elif time.monotonic() - missed > _WORKERLESS:
                     raise OddlogError(f"the Dask scheduler has had no worker for {_WORKERLESS} s") from None
         try:
             return future.result()
@@ -253,5 +274,3 @@ class _Run:
             raise OddlogError(
                 f"workers keep dying of this run, the last at {where}; have they enough memory?"
             ) from None
-        except distributed.CancelledError:
-            raise OddlogError("the Dask scheduler is gone, and the run with it") from None
