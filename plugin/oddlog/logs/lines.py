@@ -11,7 +11,7 @@ from oddlog_core.kernels.cells import cut
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Lines", "without_returns"]
+__all__ = ["Lines", "cells", "without_returns"]
 
 _NEWLINE = ord("\n")
 
@@ -22,6 +22,14 @@ def without_returns(data: bytes) -> bytes:
     Arrow's CSV reader ends a line at a bare carriage return, too. Within a value Zeek writes it as ``\x0d``.
     """
     return data.replace(b"\r\n", b"\n").replace(b"\r", rb"\x0d") if b"\r" in data else data
+
+
+def cells(data: bytes, separator: str, width: int) -> tuple[NDArray[np.int32], int | None]:
+    """Where cells begin, as `cut` has it, and how many lines there are, if all have so many cells."""
+    text = np.frombuffer(data, np.uint8)
+    cuts, n_lines = cut(text, ord(separator))
+    regular = len(cuts) == n_lines * width + 1 and (text[cuts[width::width] - 1] == _NEWLINE).all()
+    return cuts, n_lines if regular else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +67,11 @@ class Lines:
     @classmethod
     def of_rows(cls, data: bytes, first: int, separator: str, width: int) -> Lines:
         """Split lines that are likely to have some number of cells, and their cells with them."""
-        text = np.frombuffer(data, np.uint8)
-        cuts, n_lines = cut(text, ord(separator))
-        after = cuts[width::width]
-        if len(cuts) != n_lines * width + 1 or (text[after - 1] != _NEWLINE).any():
+        cuts, n_lines = cells(data, separator, width)
+        if n_lines is None:
             return cls.split(data, first)
         numbers = np.arange(first, first + n_lines, dtype=np.int64)
-        return cls(data, cuts[:-1:width].astype(np.int64), after.astype(np.int64) - 1, numbers, cuts)
+        return cls(data, cuts[:-1:width].astype(np.int64), cuts[width::width].astype(np.int64) - 1, numbers, cuts)
 
     def __len__(self) -> int:
         return len(self.ends)

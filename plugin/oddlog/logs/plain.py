@@ -13,6 +13,7 @@ import pyarrow as pa
 from oddlog_core.kernels import cells, objects
 from oddlog_core.records import MISSING, MISSING_CODE
 
+from oddlog.logs.lines import cells as split_cells
 from oddlog.logs.schema import ALIASES, PATH_KEYS, SCHEMAS, ZEEK_TYPES
 from oddlog.logs.tsv import meant, positions
 
@@ -88,11 +89,10 @@ def plain_rows(lines: Lines, header: Header, log: str) -> tuple[pa.RecordBatch, 
 
 def _cells(lines: Lines, separator: str, width: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
     """Where the cells of the lines of some width begin, the places after them, and which lines have that width."""
-    if lines.cuts is not None:
-        return lines.cuts[:-1].reshape(-1, width), lines.cuts[1:].reshape(-1, width), np.ones(len(lines), np.bool_)
-    data = np.frombuffer(lines.data, np.uint8)
-    cuts, _ = cells.cut(data, ord(separator))
-    last = np.flatnonzero(data[cuts[1:] - 1] == _NEWLINE)
+    cuts, n_lines = (lines.cuts, len(lines)) if lines.cuts is not None else split_cells(lines.data, separator, width)
+    if n_lines is not None:
+        return cuts[:-1].reshape(-1, width), cuts[1:].reshape(-1, width), np.ones(n_lines, np.bool_)
+    last = np.flatnonzero(np.frombuffer(lines.data, np.uint8)[cuts[1:] - 1] == _NEWLINE)
     regular = np.diff(last, prepend=-1) == width
     places = last[regular][:, None] + np.arange(1 - width, 1)
     return cuts[places], cuts[places + 1], regular
