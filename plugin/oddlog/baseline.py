@@ -11,6 +11,7 @@ from oddlog_core.bundle import DETECTORS, About, Trained, check_free, write_bund
 from oddlog_core.calibration import Calibration
 from oddlog_core.detectors.contract import FitOptions
 from oddlog_core.errors import BaselineError
+from oddlog_core.options import FlowOptions
 
 from oddlog import __version__
 from oddlog.errors import OddlogError
@@ -86,8 +87,15 @@ def train(
             networks=config.networks,
             time_zone=config.time_zone,
             window=round(config.dce_rpc.window_minutes * 60_000_000),
-            epochs=config.train.epochs,
             features=config.train.features,
+            flow=FlowOptions(
+                config.train.architecture,
+                config.train.optimizer,
+                config.train.schedule,
+                config.train.loss,
+                config.train.epochs,
+                config.train.seed,
+            ),
             progress=partial(on_progress, kind.name),
         )
         if not baseline:

@@ -8,6 +8,7 @@ import zoneinfo
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import msgspec
+from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Schedule
 
 from oddlog.errors import ConfigError
 
@@ -19,8 +20,15 @@ __all__ = ["Config", "ConnConfig", "DceRpcConfig", "TrainConfig", "read_config"]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Order = Literal["end", "start"]
 Format = Literal["json", "tsv"]
-Features = Literal["base", "rolling"]
-_CHOICES = {"conn.order": get_args(Order), "notice_format": get_args(Format), "train.features": get_args(Features)}
+_CHOICES = {
+    "conn.order": get_args(Order),
+    "notice_format": get_args(Format),
+    "train.features": get_args(FeatureSet),
+    "train.architecture": get_args(Architecture),
+    "train.optimizer": get_args(Optimizer),
+    "train.schedule": get_args(Schedule),
+    "train.loss": get_args(Loss),
+}
 
 
 class ConnConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,13 +64,19 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Share of the baseline, its latest part, that thresholds are set by.
     epochs : int
         Passes over the rest.
-    features : {"base", "rolling"}
+    features : {"base", "rolling", "full"}
         What the conn detector sees of a connection.
+    architecture, optimizer, schedule, loss : str
+        How its autoencoder is trained; see `oddlog_core.options.FlowOptions`.
     seed : int
     """
 
     held_back: Share = 0.25
-    features: Features = "rolling"
+    features: FeatureSet = "full"
+    architecture: Architecture = "embedding"
+    optimizer: Optimizer = "adam"
+    schedule: Schedule = "one-cycle"
+    loss: Loss = "mse"
     epochs: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
 

@@ -24,7 +24,7 @@ INTEGERS = {
     "dce_rpc": ("ts", "rtt", "id.orig_p", "id.resp_p"),
 }
 CATEGORIES = {
-    "conn": ("id.orig_h", "id.resp_h", "proto", "service", "conn_state"),
+    "conn": ("id.orig_h", "id.resp_h", "proto", "service", "conn_state", "history", "local_orig", "local_resp"),
     "ntlm": ("id.orig_h", "id.resp_h", "username", "hostname", "domainname", "success", "status"),
     "dce_rpc": ("id.orig_h", "id.resp_h", "named_pipe", "endpoint", "operation"),
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from baselines import anew
 from inventions import pieces
 from oddlog_core.detectors.contract import FitOptions
+from oddlog_core.options import FlowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from oddlog_core.detectors.contract import Detector, Reason, Scored
     from oddlog_core.records import Records
 
-OPTIONS = FitOptions(epochs=2, seed=3, networks={"10.1.0.0/16": "branch"}, time_zone="Europe/Berlin")
+OPTIONS = FitOptions(
+    flow=FlowOptions(epochs=2, seed=3), seed=3, networks={"10.1.0.0/16": "branch"}, time_zone="Europe/Berlin"
+)
 
 
 class Told(NamedTuple):

@@ -20,7 +20,10 @@ from oddlog_core.features.conn import (
     learn_scaling,
     learn_spec,
 )
-from oddlog_core.span import per_day
+from oddlog_core.features.relations import Relations
+from oddlog_core.features.rhythm import WARM_UP, Usual, learn_usual
+from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
+from oddlog_core.span import per_day, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["AutoencoderDetector"]
+__all__ = ["AutoencoderDetector", "Learned"]
 
 FEWEST = 100
 _ROWS = 2048
@@ -38,24 +41,47 @@ _ROWS = 2048
 _WHOLE = 16
 
 
+class Learned(msgspec.Struct, frozen=True):
+    """What a baseline taught but for the model and the relations.
+
+    Attributes
+    ----------
+    spec : FeatureSpec
+    scaling : Scaling
+    architecture : str
+    usual : Usual or None
+        Only for the set `full`.
+    """
+
+    spec: FeatureSpec
+    scaling: Scaling
+    architecture: Architecture
+    usual: Usual | None
+
+
 class AutoencoderDetector(Detector):
     """Reconstruction error of an autoencoder exported to ONNX and run by onnxruntime on one thread.
 
     Parameters
     ----------
-    spec : FeatureSpec
-    scaling : Scaling
+    learned : Learned
+    relations : Relations or None
+        Only for the set `full`.
     model : bytes
-        An ONNX file: raw features in; score, error by feature, expected z-scores and logits of codes out.
+        An ONNX file: raw features in; score, error by column, expected numbers and codes, and bottleneck out.
     """
 
     name = "conn-autoencoder"
     log = "conn"
     note = "Odd_Connection"
-    warm_up = max(WINDOWS.values()) * MICROSECONDS
 
-    def __init__(self, spec: FeatureSpec, scaling: Scaling, model: bytes) -> None:
-        self._spec, self._scaling, self._model = spec, scaling, model
+    def __init__(self, learned: Learned, relations: Relations | None, model: bytes) -> None:
+        self._learned, self._relations, self._model = learned, relations, model
+        self._spec = learned.spec
+        if self._spec.evidence:
+            self.warm_up, self.fading = WARM_UP, ("rhythm",)
+        elif self._spec.rolling:
+            self.warm_up = max(WINDOWS.values()) * MICROSECONDS
         options = onnxruntime.SessionOptions()
         # One thread: with more, the order of additions, and so the last bits of a score, would vary.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -71,21 +97,33 @@ class AutoencoderDetector(Detector):
         n = sum(map(len, baseline))
         if n < FEWEST:
             raise BaselineError(f"{cls.log}: {n} records are too few to learn from, {FEWEST} are the least")
+        learned_from, held_back = split(baseline, options.held_back)
         spec = learn_spec(baseline, options.features)
-        transformer = ConnFeatures(spec)
-        features = np.concatenate([transformer.transform(batch) for batch in baseline])
-        boundary = min(max(round(n * (1 - options.held_back)), 1), n - 1)
-        scaling = learn_scaling(features[:boundary], spec)
-        model = flow.train(features[:boundary], spec, scaling, options.epochs, options.seed, options.progress)
-        detector = cls(spec, scaling, flow.export(model, features.shape[1]))
-        return Fitted(detector, detector._score(features[boundary:]), per_day(baseline))
+        usual = relations = None
+        judged: NDArray[np.float64] | None = None
+        if spec.evidence:
+            usual = learn_usual(learned_from)
+            relations, judged = Relations.learn(learned_from)
+        transformer = ConnFeatures(spec, usual, relations)
+        parts, start = [], 0
+        for batch in learned_from:
+            stop = start + len(batch)
+            parts.append(transformer.transform(batch, None if judged is None else judged[start:stop]))
+            start = stop
+        features = np.concatenate(parts)
+        scaling = learn_scaling(features, spec, to_one=options.flow.loss == "bce")
+        model, _ = flow.train(features, spec, scaling, options.flow, options.progress)
+        learned = Learned(spec, scaling, options.flow.architecture, usual)
+        detector = cls(learned, relations, flow.export(model, features.shape[1]))
+        scores = [detector._score(transformer.transform(batch)) for batch in held_back]
+        return Fitted(detector, np.concatenate(scores), per_day(baseline))
 
     def new_state(self) -> ConnFeatures:
-        """Empty rolling windows."""
-        return ConnFeatures(self._spec)
+        """Empty windows, and streams as the baseline's usually are."""
+        return ConnFeatures(self._spec, self._learned.usual, self._relations)
 
     def score_samples(self, records: Records, state: ConnFeatures, threshold: float) -> Scored:
-        """Negative log-likelihood of each connection, up to constants."""
+        """How badly each connection is reconstructed and how unlike the baseline's relations it is, in nats."""
         features = state.transform(records)
         return Scored.of_records(records, self._score(features), threshold, features)
 
@@ -100,52 +138,60 @@ class AutoencoderDetector(Detector):
         return np.concatenate(parts)[: len(features)].astype(np.float64)
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
-        """The three features with the largest share of the error."""
+        """The three columns with the largest share of the score."""
         row = scored.evidence[scored.row[index]]
         outputs = self._session.run(
-            ["error", "expected", "logits"], {"features": np.repeat(row[None, :], _WHOLE, axis=0)}
+            ["error", "numbers", "codes"], {"features": np.repeat(row[None, :], _WHOLE, axis=0)}
         )
-        error, expected, logits = (output[0].astype(np.float64) for output in outputs)
-        meanings = {name: self._spec.names_of(name) for name in self._spec.coded}
-        ends = np.cumsum([len(names) for names in meanings.values()])
-        likeliest = [part.argmax() for part in np.split(logits, ends[:-1])]
+        error, numbers, codes = (output[0].astype(np.float64) for output in outputs)
         share = error / error.sum()
-        reasons = []
-        for f in np.argsort(-share)[:3]:
-            n = f - len(self._spec.numbers)
-            if n >= 0:
-                name = self._spec.coded[n]
-                seen, likely = meanings[name][int(row[f])], meanings[name][int(likeliest[n])]
-                reasons.append(Reason(name, seen, likely, float(share[f])))
-            else:
-                name = self._spec.numbers[f]
-                value = None if np.isnan(row[f]) else float(row[f])
-                usual = self._scaling.unscaled(f, float(expected[f]), name)
-                reasons.append(Reason(name, value, usual, float(share[f])))
-        return tuple(reasons)
+        return tuple(
+            Reason(self._spec.columns[f], *self._compared(int(f), row, numbers, codes), float(share[f]))
+            for f in np.argsort(-share)[:3]
+        )
+
+    def _compared(
+        self, f: int, row: NDArray[np.float64], numbers: NDArray[np.float64], codes: NDArray[np.float64]
+    ) -> tuple[str | float | None, str | float | None]:
+        """What a column holds, and what is expected there."""
+        spec = self._spec
+        if f < len(spec.numbers):
+            expected = self._learned.scaling.unscaled(f, float(numbers[f]), amount=f < len(spec.amounts))
+            return None if np.isnan(row[f]) else float(row[f]), expected
+        if f < len(spec.numbers) + len(spec.evidence):
+            return float(row[f]), 0.0
+        name = spec.columns[f]
+        names = spec.names_of(name)
+        if self._learned.architecture == "embedding":
+            ends = np.cumsum([len(spec.names_of(column)) for column in spec.coded])
+            likeliest = int(np.split(codes, ends[:-1])[spec.coded.index(name)].argmax())
+        else:
+            likeliest = round(float(codes[spec.coded.index(name)].clip(0, 1)) * max(len(names) - 1, 1))
+        return names[int(row[f])], names[min(likeliest, len(names) - 1)]
 
     def export_state(self, state: ConnFeatures) -> dict[str, Any]:
         """The rows inside the rolling windows, and their sums."""
-        return state.rolling.export()
+        return state.export()
 
     def restore_state(self, exported: dict[str, Any]) -> ConnFeatures:
         """What `export_state` exported."""
         state = self.new_state()
-        state.rolling.restore(exported)
+        state.restore(exported)
         return state
 
     def save(self, folder: Path) -> None:
-        """Write ``features.json``, ``scaling.json`` and ``model.onnx``."""
-        (folder / "features.json").write_bytes(msgspec.json.encode(self._spec))
-        (folder / "scaling.json").write_bytes(msgspec.json.encode(self._scaling))
+        """Write ``learned.json``, ``model.onnx`` and, for the set `full`, ``relations.npz``."""
+        (folder / "learned.json").write_bytes(msgspec.json.encode(self._learned))
         (folder / "model.onnx").write_bytes(self._model)
+        if self._relations is not None:
+            self._relations.save(folder / "relations.npz")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read ``features.json``, ``scaling.json`` and ``model.onnx``."""
-        spec = msgspec.json.decode((folder / "features.json").read_bytes(), type=FeatureSpec)
-        scaling = msgspec.json.decode((folder / "scaling.json").read_bytes(), type=Scaling)
-        return cls(spec, scaling, (folder / "model.onnx").read_bytes())
+        """Read what `save` wrote."""
+        learned = msgspec.json.decode((folder / "learned.json").read_bytes(), type=Learned)
+        relations = Relations.load(folder / "relations.npz") if learned.spec.evidence else None
+        return cls(learned, relations, (folder / "model.onnx").read_bytes())
 
     def describe(self) -> list[str]:
         """The features, and the values of each column of codes."""

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from oddlog_core.options import FlowOptions
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from oddlog_core.features.conn import FeatureSet
+    from oddlog_core.options import FeatureSet
     from oddlog_core.records import Records
 
 __all__ = ["Detector", "FitOptions", "Fitted", "Reason", "Scored"]
@@ -35,10 +37,10 @@ class FitOptions:
         Whose hours of the day and days of the week count.
     window : int
         Length of a host's window in microseconds.
-    epochs : int
-        Passes over the training part.
-    features : {"base", "rolling"}
+    features : {"base", "rolling", "full"}
         Feature set of conn records.
+    flow : FlowOptions
+        How the conn autoencoder is trained.
     progress : callable
         Called with the share done, 0 to 1.
     """
@@ -48,8 +50,8 @@ class FitOptions:
     networks: Mapping[str, str] = field(default_factory=dict)
     time_zone: str = "UTC"
     window: int = 3_600_000_000
-    epochs: int = 20
-    features: FeatureSet = "rolling"
+    features: FeatureSet = "full"
+    flow: FlowOptions = field(default_factory=FlowOptions)
     progress: Callable[[float], None] = lambda _: None
 
 

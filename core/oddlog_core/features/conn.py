@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
+from oddlog_core.features.relations import RELATIONS, UNLIKE
+from oddlog_core.features.rhythm import COUNTS, STATISTICS, Rhythm
 from oddlog_core.features.vocabulary import Vocabulary, count_values
 from oddlog_core.kernels.rolling import LARGEST, RollingState
+from oddlog_core.options import FeatureSet  # noqa: TC001 - msgspec reads it
 from oddlog_core.records import MISSING
 from oddlog_core.span import DAY, HOUR
 
@@ -19,12 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from oddlog_core.features.relations import Relations
+    from oddlog_core.features.rhythm import Usual
     from oddlog_core.records import Records
 
-__all__ = ["ConnFeatures", "FeatureSet", "FeatureSpec", "Scaling", "learn_scaling", "learn_spec"]
-
-FeatureSet = Literal["base", "rolling"]
-"""Named sets of features: what a connection was; and how busy the network was around it."""
+__all__ = ["ConnFeatures", "FeatureSpec", "Scaling", "learn_scaling", "learn_spec"]
 
 MICROSECONDS = 1_000_000
 WINDOWS = {"1s": 1, "10s": 10, "60s": 60}
@@ -35,7 +37,10 @@ ROLLING = tuple(
 )
 TIME_OF_DAY = ("time_of_day_sin", "time_of_day_cos")
 CATEGORIES = ("proto", "service", "conn_state")
+MORE_CATEGORIES = ("history", "local_orig", "local_resp")
 PORTS = ("id.orig_p", "id.resp_p")
+UNSET = tuple(f"{name}_unset" for name in ("duration", "orig_bytes", "resp_bytes"))
+EVIDENCE = RELATIONS + UNLIKE
 
 # Values rarer than this share of the baseline are one category: fewer examples teach nothing.
 _RARE = 1e-4
@@ -56,13 +61,13 @@ class FeatureSpec(msgspec.Struct, frozen=True):
     Attributes
     ----------
     categories : mapping of str to list of str
-        Values of `proto`, `service` and `conn_state`; in the matrix 0 is unset, then the values, then one code for
-        all others.
+        Values of `proto`, `service`, `conn_state` and others; in the matrix 0 is unset, then the values, then one code
+        for all others.
     ports : mapping of str to list of int
         Usual ports; in the matrix 0 is unset, then the ports, then one code for each of IANA's ranges.
     time_of_day : bool
         Only where the baseline covers several whole days: else it ruins the model.
-    features : {"base", "rolling"}
+    features : {"base", "rolling", "full"}
     """
 
     categories: dict[str, list[str]]
@@ -71,19 +76,35 @@ class FeatureSpec(msgspec.Struct, frozen=True):
     features: FeatureSet = "rolling"
 
     @property
+    def amounts(self) -> tuple[str, ...]:
+        """Names of the columns of seconds, bytes and counts, which come first; nan where the field is unset."""
+        return NUMBERS + self.rolling + (COUNTS if self.features == "full" else ())
+
+    @property
     def numbers(self) -> tuple[str, ...]:
-        """Names of the numeric columns, which come first; NaN where the field is unset."""
-        return NUMBERS + self.rolling + (TIME_OF_DAY if self.time_of_day else ())
+        """Names of all numeric columns to reconstruct: the amounts, then those that need no logarithm."""
+        full = STATISTICS + UNSET if self.features == "full" else ()
+        return self.amounts + full + (TIME_OF_DAY if self.time_of_day else ())
 
     @property
     def rolling(self) -> tuple[str, ...]:
-        """Names of the rolling statistics among them."""
-        return ROLLING if self.features == "rolling" else ()
+        """Names of the rolling statistics among the amounts."""
+        return () if self.features == "base" else ROLLING
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """Names of the columns that are judged as they are, which come next: how unlike the baseline a record is."""
+        return EVIDENCE if self.features == "full" else ()
 
     @property
     def coded(self) -> tuple[str, ...]:
         """Names of the columns of codes, which come last."""
-        return CATEGORIES + PORTS
+        return (*self.categories, *self.ports)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns of the matrix."""
+        return self.numbers + self.evidence + self.coded
 
     def names_of(self, column: str) -> list[str]:
         """What each code of a column of codes stands for."""
@@ -98,16 +119,17 @@ class Scaling(msgspec.Struct, frozen=True):
     Attributes
     ----------
     mean, scale : list of float
-        Mean and standard deviation over the baseline: of ``log1p`` of an amount, of a time of day as it is.
+        Mean and standard deviation over the baseline, or lowest value and range: of ``log1p`` of an amount, of other
+        numbers as they are.
     """
 
     mean: list[float]
     scale: list[float]
 
-    def unscaled(self, column: int, z: float, name: str) -> float:
-        """The number that a z-score of a column stands for."""
+    def unscaled(self, column: int, z: float, *, amount: bool) -> float:
+        """The number that a scaled one of a column stands for."""
         value = z * self.scale[column] + self.mean[column]
-        return value if name in TIME_OF_DAY else float(np.expm1(value))
+        return float(np.expm1(value)) if amount else value
 
 
 @dataclass(slots=True)
@@ -117,26 +139,40 @@ class ConnFeatures:
     Parameters
     ----------
     spec : FeatureSpec
+    usual : Usual, optional
+    relations : Relations, optional
+        What the set `full` needs to know of the baseline.
     """
 
     spec: FeatureSpec
+    usual: Usual | None = None
+    relations: Relations | None = None
     rolling: RollingState = field(init=False)
+    rhythm: Rhythm | None = field(init=False, default=None)
     _vocabularies: dict[str, Vocabulary] = field(init=False)
 
     def __post_init__(self) -> None:
         self.rolling = RollingState(np.array([*WINDOWS.values()]) * MICROSECONDS, len(ROLLED))
         self._vocabularies = {name: Vocabulary(values) for name, values in self.spec.categories.items()}
+        if self.usual is not None:
+            self.rhythm = Rhythm(self.usual)
 
-    def transform(self, records: Records) -> NDArray[np.float64]:
+    def transform(self, records: Records, judged: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Features of the next records.
+
+        Parameters
+        ----------
+        records : Records
+        judged : (n_records, n_evidence) float64, optional
+            The evidence, where it is known: a baseline's own records cannot be judged by a baseline that holds them.
 
         Returns
         -------
-        (n_records, n_numbers + n_coded) float64
-            Seconds, bytes, packets as they are, not scaled; then codes.
+        (n_records, n_columns) float64
+            Seconds, bytes, packets as they are, not scaled; other numbers; evidence; then codes.
         """
         n, n_numbers = len(records), len(self.spec.numbers)
-        out = np.empty((n, n_numbers + len(self.spec.coded)))
+        out = np.empty((n, len(self.spec.columns)))
         for column, name in enumerate(NUMBERS):
             values = records.integers[name]
             out[:, column] = values
@@ -146,17 +182,39 @@ class ConnFeatures:
             counts = np.stack([records.integers[name] for name in ROLLED], axis=1)
             rolled = self.rolling.update(records.clock, counts.clip(0, LARGEST))
             out[:, len(NUMBERS) : len(NUMBERS) + len(ROLLING)] = rolled.reshape(n, len(ROLLING))
+        first = len(NUMBERS) + len(self.spec.rolling)
+        if self.rhythm is not None and self.relations is not None:
+            often, statistics = self.rhythm.transform(records)
+            unset = np.isnan(out[:, [NUMBERS.index(name.removesuffix("_unset")) for name in UNSET]])
+            damped = np.concatenate([often, statistics, unset], axis=1)
+            out[:, first : first + damped.shape[1]] = damped
+            evidence = self.relations.judge(records) if judged is None else judged
+            out[:, n_numbers : n_numbers + len(EVIDENCE)] = evidence
         if self.spec.time_of_day:
             angle = 2 * np.pi * (records.clock % DAY) / DAY
             out[:, n_numbers - 2] = np.sin(angle)
             out[:, n_numbers - 1] = np.cos(angle)
-        for column, name in enumerate(CATEGORIES, start=n_numbers):
+        at = n_numbers + len(self.spec.evidence)
+        for column, name in enumerate(self.spec.categories, start=at):
             vocabulary = self._vocabularies[name]
             codes = vocabulary.encode(records.categories[name], _same_service)
             out[:, column] = np.where(codes < 0, len(vocabulary), codes)
-        for column, name in enumerate(PORTS, start=n_numbers + len(CATEGORIES)):
-            out[:, column] = _port_codes(records.integers[name], self.spec.ports[name])
+        for column, (name, usual) in enumerate(self.spec.ports.items(), start=at + len(self.spec.categories)):
+            out[:, column] = _port_codes(records.integers[name], usual)
         return out
+
+    def export(self) -> dict[str, Any]:
+        """State as a tree of dicts and arrays."""
+        return {
+            "rolling": self.rolling.export(),
+            "rhythm": self.rhythm.export() if self.rhythm is not None else {},
+        }
+
+    def restore(self, exported: dict[str, Any]) -> None:
+        """Take over what `export` exported."""
+        self.rolling.restore(exported["rolling"])
+        if self.rhythm is not None:
+            self.rhythm.restore(exported["rhythm"])
 
 
 def _port_codes(ports: NDArray[np.int64], usual: list[int]) -> NDArray[np.int64]:
@@ -179,7 +237,8 @@ def learn_spec(baseline: Sequence[Records], features: FeatureSet = "rolling") ->
         return [value for value in often if counts[value] >= least]
 
     categories = {
-        name: usual(count_values((batch.categories[name] for batch in baseline), _same_service)) for name in CATEGORIES
+        name: usual(count_values((batch.categories[name] for batch in baseline), _same_service))
+        for name in CATEGORIES + (MORE_CATEGORIES if features == "full" else ())
     }
     ports = {}
     for name in PORTS:
@@ -196,16 +255,19 @@ def _whole_days(baseline: Sequence[Records], days: NDArray[np.int64]) -> int:
     return int(np.count_nonzero(np.bincount(np.searchsorted(days, hours // 24)) >= 20)) if len(hours) else 0
 
 
-def learn_scaling(features: NDArray[np.float64], spec: FeatureSpec) -> Scaling:
-    """Mean and standard deviation of each number, unset ones aside; 1 where there is no variance."""
+def learn_scaling(features: NDArray[np.float64], spec: FeatureSpec, *, to_one: bool = False) -> Scaling:
+    """Mean and standard deviation of each number, or lowest value and range if `to_one`; unset ones aside.
+
+    Where there is no variance the scale is 1.
+    """
     mean, scale = [0.0] * len(spec.numbers), [1.0] * len(spec.numbers)
-    for column, name in enumerate(spec.numbers):
+    for column in range(len(spec.numbers)):
         values = features[:, column]
         values = values[~np.isnan(values)]
-        if name not in TIME_OF_DAY:
+        if column < len(spec.amounts):
             values = np.log1p(values.clip(0))
         if len(values):
-            mean[column] = float(values.mean())
-            spread = float(values.std())
+            mean[column] = float(values.min() if to_one else values.mean())
+            spread = float(np.ptp(values) if to_one else values.std())
             scale[column] = spread if spread > 1e-9 else 1.0
     return Scaling(mean, scale)

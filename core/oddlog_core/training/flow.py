@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
-from oddlog_core.features.conn import ROLLING, TIME_OF_DAY
+from oddlog_core.features.conn import TIME_OF_DAY
+from oddlog_core.features.relations import RELATIONS
+from oddlog_core.training.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,75 +23,87 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from oddlog_core.features.conn import FeatureSpec, Scaling
+    from oddlog_core.options import FlowOptions
 
-__all__ = ["FlowAutoencoder", "export", "train"]
+__all__ = ["Epoch", "FlowAutoencoder", "export", "train"]
 
-HIDDEN = (32, 16, 8)
 BATCH = 4096
-LEARNING_RATE = 5e-3
+LEARNING_RATE = {"adam": 5e-3, "sgd": 5e-2}
+MOMENTUM = 0.9
+EMBEDDED = 8
 # Past this many records seen in training the loss hardly falls; a long baseline needs fewer passes.
 ENOUGH = 6_000_000
-# The 24 rolling columns say one thing together: how busy the network is. Each alone would drown the record itself.
-ROLLING_WEIGHT = 1 / len(ROLLING)
-# An error counts by how it compares with the one in 10,000 that training itself shows for that feature. Over usual
-# squared errors instead, heavy-tailed columns (durations, packets) drown all others: recall of simulated attacks at
-# 1 % false alarms was 0.037 against 0.050.
-_RARE = 0.9999
-_LEAST_ERROR = 1.0
+# The latest part of the training records, by which training is stopped.
+_VALIDATION = 0.1
+_PATIENCE = 5
+# What all reconstructed columns can say together, in nats, where each errs as one training record in 100 does: they
+# correlate, and sixty times the same burst must not outweigh who connected to whom.
+_TOGETHER = 10 * np.log(2)
+_RARE = 0.99
+_LEAST_ERROR = 0.05
+# Student's t with three degrees of freedom for what is unlike the usual amounts: a normal distribution would let one
+# amount drown all else.
+_DEGREES = 3.0
 _FURTHEST = 8.0
 # Logits beyond are as good as certain, and their exponentials stay finite.
 _SUREST = 30.0
-EMBEDDED = 8
+_SAMPLE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """Mean loss of a pass over the training part, and of the validation part after it."""
+
+    training: float
+    validation: float
 
 
 class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes with the extra `train`
     """Autoencoder over conn features, scaling included.
 
-    The error of a number is its squared error as a z-score, that of a category its cross-entropy; the score is the
-    sum of each over the one in 10,000 of the training part. The time of day is given, not judged. All is float32 from
-    the raw number on: what a runtime computes in whole vectors does not depend on the batch size.
+    The error of a number is its squared error after scaling, that of a code its cross-entropy, or, where codes are but
+    numbers to the architecture, its squared error on a scale of 0 to 1. Each counts by the logarithm of how far it is
+    beyond the one in 100 of the training part; evidence is added as it is. The time of day is given, not judged. All
+    is float32 from the raw number on: what a runtime computes in whole vectors does not depend on the batch size.
 
     Parameters
     ----------
     spec : FeatureSpec
     scaling : Scaling
+    options : FlowOptions
+    sample : (n, n_columns) float64
+        Some of the baseline, for architectures that group features.
     """
 
-    def __init__(self, spec: FeatureSpec, scaling: Scaling) -> None:
+    def __init__(self, spec: FeatureSpec, scaling: Scaling, options: FlowOptions, sample: NDArray[np.float64]) -> None:
         super().__init__()
-        self.n_numbers = len(spec.numbers)
-        self.n_amounts = self.n_numbers - (len(TIME_OF_DAY) if spec.time_of_day else 0)
+        self.n_numbers, self.n_amounts, self.n_evidence = len(spec.numbers), len(spec.amounts), len(spec.evidence)
+        self.n_relations = len(RELATIONS) if self.n_evidence else 0
+        self.embedded, self.shares = options.architecture == "embedding", options.loss == "bce"
         sizes = torch.tensor([len(spec.names_of(column)) for column in spec.coded])
-        columns = [*spec.numbers, *spec.coded]
-        weight = [ROLLING_WEIGHT if name in ROLLING else float(name not in TIME_OF_DAY) for name in columns]
-        self.register_buffer("slope", torch.tensor(1 / np.array(scaling.scale), dtype=torch.float32))
-        mean = torch.tensor(scaling.mean, dtype=torch.float32)
-        self.register_buffer("intercept", -mean * self.slope)
-        self.register_buffer("weight", torch.tensor(weight, dtype=torch.float32))
-        self.register_buffer("ones", torch.ones(len(weight), 1))
+        slope = torch.tensor(1 / np.array(scaling.scale), dtype=torch.float32)
+        self.register_buffer("slope", slope)
+        self.register_buffer("intercept", -torch.tensor(scaling.mean, dtype=torch.float32) * slope)
+        judged = [float(name not in TIME_OF_DAY) for name in (*spec.numbers, *spec.coded)]
+        self.register_buffer("weight", torch.tensor(judged) * (_TOGETHER / sum(judged)))
+        self.register_buffer("rare", torch.ones(len(judged)))
+        self.register_buffer("ones", torch.ones(len(spec.columns), 1))
+        self.register_buffer("sizes", (sizes - 1).clamp(min=1).float())
         # All columns of codes share one table and one head; a column's codes begin at its offset.
         self.register_buffer("offset", torch.cumsum(sizes, 0) - sizes)
         column_of = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
         self.register_buffer("block", nn.functional.one_hot(column_of).float())
-        wide, middle, narrow = HIDDEN
-        self.codes_in = nn.Embedding(int(sizes.sum()), EMBEDDED)
-        self.inside = nn.Sequential(
-            nn.Linear(self.n_numbers + EMBEDDED * len(sizes), wide),
-            nn.ReLU(),
-            nn.Linear(wide, middle),
-            nn.ReLU(),
-            nn.Linear(middle, narrow),
-            nn.ReLU(),
-            nn.Linear(narrow, middle),
-            nn.ReLU(),
-            nn.Linear(middle, wide),
-            nn.ReLU(),
-        )
-        self.numbers_out = nn.Linear(wide, self.n_numbers)
-        self.codes_out = nn.Linear(wide, int(sizes.sum()))
+        n_out = self.n_numbers + (int(sizes.sum()) if self.embedded else len(sizes))
+        if self.embedded:
+            self.table = nn.Embedding(int(sizes.sum()), EMBEDDED)
+        with torch.no_grad():
+            z, _, _, codes = self.split(torch.from_numpy(sample))
+            inputs = self.inputs(z, codes)
+        n_shares = 0 if not self.shares else self.n_numbers if self.embedded else n_out
+        self.body = ARCHITECTURES[options.architecture](inputs.numpy(), n_out, n_shares)
 
-    def split(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """z-scores, 0 where a number is unset; whether each is set, 1 or 0; codes."""
+    def split(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Scaled numbers, 0 where unset; whether each is set, 1 or 0; evidence; codes."""
         # Whole matrices, though only five columns can be unset: slicing and joining took longer than what it saved.
         numbers = features[:, : self.n_numbers].float()
         amounts = torch.log(torch.clamp(numbers[:, : self.n_amounts], min=0.0) + 1.0)
@@ -95,94 +111,160 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
             amounts = torch.cat([amounts, numbers[:, self.n_amounts :]], dim=1)
         unset = torch.isnan(numbers)
         z = torch.where(unset, torch.zeros_like(amounts), amounts * self.slope + self.intercept)
-        return z, 1.0 - unset.float(), features[:, self.n_numbers :].to(torch.int64) + self.offset
+        last = self.n_numbers + self.n_evidence
+        return z, 1.0 - unset.float(), features[:, self.n_numbers : last].float(), features[:, last:].to(torch.int64)
 
-    def reconstruct(self, z: torch.Tensor, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """z-scores as the model expects them, and logits of all codes."""
-        embedded = self.codes_in(codes).flatten(1)
-        hidden = self.inside(torch.cat([torch.clamp(z, -_FURTHEST, _FURTHEST), embedded], dim=1))
-        return self.numbers_out(hidden), torch.clamp(self.codes_out(hidden), -_SUREST, _SUREST)
+    def inputs(self, z: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        """What the architecture takes in: numbers within bounds, and codes by their table or from 0 to 1."""
+        bounded = torch.clamp(z, 0.0, 1.0) if self.shares else torch.clamp(z, -_FURTHEST, _FURTHEST)
+        coded = self.table(codes + self.offset).flatten(1) if self.embedded else codes.float() / self.sizes
+        return torch.cat([bounded, coded], dim=1)
 
-    def surprise(self, logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy of each column of codes, (n, n_coded)."""
+    def reconstruct(self, z: torch.Tensor, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Numbers as the model expects them, codes as logits or from 0 to 1, and the bottleneck."""
+        outputs, narrow = self.body(self.inputs(z, codes))
+        expected = outputs[:, self.n_numbers :]
+        return (
+            outputs[:, : self.n_numbers],
+            torch.clamp(expected, -_SUREST, _SUREST) if self.embedded else expected,
+            narrow,
+        )
+
+    def surprise(self, expected: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        """Error of each column of codes, (n, n_coded)."""
+        if not self.embedded:
+            apart = codes.float() / self.sizes - expected
+            return apart * apart
         # One product sums each column's exponentials: a log-softmax for each column took a third of a score's time.
-        return torch.log(torch.exp(logits) @ self.block) - torch.gather(logits, 1, codes)
+        chosen = torch.gather(expected, 1, codes + self.offset)
+        return torch.log(torch.exp(expected) @ self.block) - chosen
+
+    def errors(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Errors of numbers and codes, evidence, numbers and codes expected, and bottleneck."""
+        z, known, evidence, codes = self.split(features)
+        numbers, coded, narrow = self.reconstruct(z, codes)
+        apart = z - numbers
+        return torch.cat([apart * apart * known, self.surprise(coded, codes)], dim=1), evidence, numbers, coded, narrow
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Raw features to score (n,), weighted error (n, n_features), z-scores (n, n_numbers) and logits expected."""
-        z, known, codes = self.split(features)
-        expected, logits = self.reconstruct(z, codes)
-        apart = z - expected
-        error = torch.cat([apart * apart * known, self.surprise(logits, codes)], dim=1) * self.weight
+        """Raw features to score, error by column in nats, expected numbers (scaled), expected codes and bottleneck."""
+        error, evidence, numbers, coded, narrow = self.errors(features)
+        nats = torch.log(error / self.rare + 1.0) * self.weight
+        if self.n_evidence:
+            unlike = evidence[:, self.n_relations :]
+            unlike = torch.log(unlike * unlike / _DEGREES + 1.0) * ((_DEGREES + 1.0) / 2.0)
+            new = torch.clamp(evidence[:, : self.n_relations], min=0.0)
+            nats = torch.cat([nats[:, : self.n_numbers], new, unlike, nats[:, self.n_numbers :]], dim=1)
         # A product, not a sum: its order of addition does not depend on the batch size.
-        return torch.matmul(error, self.ones).squeeze(1), error, expected, logits
+        return torch.matmul(nats, self.ones).squeeze(1), nats, numbers, coded, narrow
+
+    def loss(self, z: torch.Tensor, known: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        """Mean loss over records and columns, of numbers and of codes."""
+        numbers, coded, _ = self.reconstruct(z, codes)
+        if self.shares:
+            apart = nn.functional.binary_cross_entropy(
+                numbers.clamp(1e-6, 1 - 1e-6), z.clamp(0.0, 1.0), reduction="none"
+            )
+        else:
+            # Huber's loss: a few huge transfers must not own the scale of everything.
+            apart = nn.functional.smooth_l1_loss(numbers, z, reduction="none")
+        if self.shares and not self.embedded:
+            of_codes = nn.functional.binary_cross_entropy(coded.clamp(1e-6, 1 - 1e-6), codes.float() / self.sizes)
+        else:
+            of_codes = self.surprise(coded, codes).mean()
+        share = self.n_numbers / (self.n_numbers + len(self.sizes))
+        return (apart * known).mean() * share + of_codes * (1.0 - share)
 
 
 def train(
     features: NDArray[np.float64],
     spec: FeatureSpec,
     scaling: Scaling,
-    epochs: int,
-    seed: int,
+    options: FlowOptions,
     progress: Callable[[float], None],
-) -> FlowAutoencoder:
-    """Fit an autoencoder by Adam with a one-cycle learning rate (Smith and Topin, Super-convergence, 2018).
+) -> tuple[FlowAutoencoder, list[Epoch]]:
+    """Fit an autoencoder to all but the latest tenth, and stop by that tenth.
+
+    A one-cycle learning rate is Smith and Topin's (Super-convergence, 2018). All records lie in memory as tensors, on a
+    GPU where there is one.
 
     Parameters
     ----------
-    features : (n_records, n_features) float64
-        As `ConnFeatures.transform` makes them.
+    features : (n_records, n_columns) float64
+        As `ConnFeatures.transform` makes them, in log order.
     spec : FeatureSpec
     scaling : Scaling
-    epochs : int
-        Passes over `features`; fewer where that is `ENOUGH` records sooner.
-    seed : int
-        The same seed gives the same model on the same kind of processor.
+    options : FlowOptions
+        The same seed gives the same model on the same kind of processor. Of the epochs those are left out that are
+        more than `ENOUGH` records.
     progress : callable
         Called with the share done, 0 to 1.
+
+    Returns
+    -------
+    model : FlowAutoencoder
+        As it was after the epoch with the lowest loss on the validation part.
+    history : list of Epoch
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(options.seed)
     # Layers this small gain nothing from a second thread, and on a busy machine two that spin for each other made ten
     # minutes of half a minute.
     torch.set_num_threads(1)
-    model = FlowAutoencoder(spec, scaling)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     n = len(features)
-    parts = [model.split(part) for part in torch.from_numpy(features).split(65_536)]
-    z, known, codes = (torch.cat(column) for column in zip(*parts, strict=True))
-    weight = model.weight.clone()
-    loss_weight = weight[: len(spec.numbers)]
-    steps_an_epoch = -(-n // BATCH)
-    steps = steps_an_epoch * max(1, min(epochs, -(-ENOUGH // n)))
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-    order = torch.randperm(n)
-    for step in range(steps):
-        at = step % steps_an_epoch
-        if at == 0:
-            order = torch.randperm(n)
-            progress(step / steps)
-        rows = order[at * BATCH : (at + 1) * BATCH]
-        z_rows, code_rows = z[rows], codes[rows]
-        z_expected, logits = model.reconstruct(z_rows, code_rows)
-        # Huber's loss, not the square: a few huge transfers must not own the scale of everything.
-        apart = nn.functional.smooth_l1_loss(z_expected, z_rows, reduction="none") * known[rows]
-        loss = (apart * loss_weight).sum(dim=1).mean() + model.surprise(logits, code_rows).sum(dim=1).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    sample = features[np.sort(np.random.default_rng(options.seed).choice(n, min(n, _SAMPLE), replace=False))]
+    model = FlowAutoencoder(spec, scaling, options, sample).to(device)
+    parts = [model.split(part.to(device)) for part in torch.from_numpy(features).split(65_536)]
+    z, known, _, codes = (torch.cat(column) for column in zip(*parts, strict=True))
+    n_train = max(n - int(n * _VALIDATION), 1)
+    later = slice(min(n_train, n - 1), n)
+    steps_an_epoch = -(-n_train // BATCH)
+    epochs = max(1, min(options.epochs, -(-ENOUGH // n_train)))
+    rate = LEARNING_RATE[options.optimizer]
+    parameters = model.parameters()
+    optimizer = (
+        torch.optim.Adam(parameters, lr=rate)
+        if options.optimizer == "adam"
+        else torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
+    )
+    schedule = (
+        torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * steps_an_epoch)
+        if options.schedule == "one-cycle"
+        else torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    )
+    history: list[Epoch] = []
+    best = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        order = torch.randperm(n_train).to(device)
+        total = torch.zeros((), device=device)
+        for rows in order.split(BATCH):
+            loss = model.loss(z[rows], known[rows], codes[rows])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.detach() * len(rows)
+        with torch.no_grad():
+            validation = float(model.loss(z[later], known[later], codes[later]))
+        history.append(Epoch(float(total) / n_train, validation))
+        progress((epoch + 1) / epochs)
+        lowest = min(range(len(history)), key=lambda number: history[number].validation)
+        if lowest == epoch:
+            best = copy.deepcopy(model.state_dict())
+        if epoch - lowest >= _PATIENCE:
+            break
+    model.load_state_dict(best)
+    model.to("cpu").eval()
     with torch.no_grad():
-        weighted = torch.cat([model(torch.from_numpy(part))[1] for part in np.array_split(features, -(-n // 65_536))])
-        rare = torch.from_numpy(np.quantile(weighted.numpy(), _RARE, axis=0)).float() / weight.clamp(min=1e-12)
-        model.weight /= rare.clamp(min=_LEAST_ERROR)
-    progress(1.0)
-    model.eval()
-    return model
+        errors = [model.errors(torch.from_numpy(part))[0] for part in np.array_split(features, -(-n // 65_536))]
+        rare = np.quantile(torch.cat(errors).numpy(), _RARE, axis=0)
+        model.rare.copy_(torch.from_numpy(rare).clamp(min=_LEAST_ERROR))
+    return model, history
 
 
-def export(model: FlowAutoencoder, n_features: int) -> bytes:
-    """The model as one ONNX file: ``features`` in, float64; ``score``, ``error``, ``expected`` and ``logits`` out."""
-    example = torch.zeros(2, n_features, dtype=torch.float64)
+def export(model: FlowAutoencoder, n_columns: int) -> bytes:
+    """The model as one ONNX file: ``features`` in, float64; score, error, numbers, codes and bottleneck out."""
+    example = torch.zeros(2, n_columns, dtype=torch.float64)
     with warnings.catch_warnings():
         # The exporter warns of its own deprecated calls, and logs that torchvision is not there.
         warnings.simplefilter("ignore")
@@ -191,7 +273,7 @@ def export(model: FlowAutoencoder, n_features: int) -> bytes:
             model,
             (example,),
             input_names=["features"],
-            output_names=["score", "error", "expected", "logits"],
+            output_names=["score", "error", "numbers", "codes", "bottleneck"],
             dynamic_shapes={"features": {0: torch.export.Dim("n", min=1)}},
             dynamo=True,
             verbose=False,

@@ -5,34 +5,38 @@ from __future__ import annotations
 import importlib.util
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
+from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Schedule
 
 from oddlog.cli.options import config_option, logs_argument, progress, read_count_lines
 from oddlog.errors import OddlogError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.progress import TaskID
 
-    from oddlog.config import Features
-
 __all__ = ["train"]
+
+
+def _choice(name: str, values: Any, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option that stands above the key of the same name in oddlog.toml's ``[train]``."""
+    return click.option(name, type=click.Choice(get_args(values)), help=f"{text} Default: oddlog.toml's.")
 
 
 @click.command()
 @logs_argument
 @click.option("--bundle", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
 @config_option
-@click.option(
-    "--features",
-    type=click.Choice(["base", "rolling"]),
-    help="What the conn detector sees: the connection, or also how busy the network was. Default: oddlog.toml's.",
-)
+@_choice("--features", FeatureSet, "What the conn detector sees: connections; the bustle around them; and all else.")
+@_choice("--architecture", Architecture, "Of its autoencoder.")
+@_choice("--optimizer", Optimizer, "Of its training.")
+@_choice("--schedule", Schedule, "Of its learning rate.")
+@_choice("--loss", Loss, "Of its training.")
 @click.option("--comment", default="", help="Kept in the bundle: what it is for.")
-def train(
-    logs: tuple[str, ...], bundle: Path, config_path: Path | None, features: Features | None, comment: str
-) -> None:
+def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment: str, **chosen: str | None) -> None:
     """Learn what is normal from LOGS and write it to a bundle.
 
     LOGS are files, globs and folders with conn, ntlm and dce_rpc logs. The latest quarter of them is held back to set
@@ -50,8 +54,8 @@ def train(
 
     started = time.monotonic()
     config = read_config(config_path)
-    if features:
-        config = msgspec.structs.replace(config, train=msgspec.structs.replace(config.train, features=features))
+    wanted = {name: value for name, value in chosen.items() if value}
+    config = msgspec.structs.replace(config, train=msgspec.structs.replace(config.train, **wanted))
     with progress() as bar:
         reading = bar.add_task("reading")
         stages: dict[str, TaskID] = {}

@@ -8,8 +8,9 @@ import pytest
 from baselines import DAY, MONDAY, inventions, odd, office, records
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oddlog_core.detectors.autoencoder import AutoencoderDetector
+from oddlog_core.detectors.autoencoder import AutoencoderDetector, Learned
 from oddlog_core.features.conn import NUMBERS, ROLLING, TIME_OF_DAY, ConnFeatures, learn_scaling, learn_spec
+from oddlog_core.options import FlowOptions
 from road import answer
 
 torch = pytest.importorskip("torch")
@@ -26,8 +27,9 @@ def learned():
     assert spec.time_of_day
     features = ConnFeatures(spec).transform(BASELINE)
     scaling = learn_scaling(features, spec)
-    model = flow.train(features, spec, scaling, 2, 0, lambda _: None)
-    return model, AutoencoderDetector(spec, scaling, flow.export(model, features.shape[1])), spec
+    model, _ = flow.train(features, spec, scaling, FlowOptions(epochs=2), lambda _: None)
+    learned = Learned(spec, scaling, "embedding", None)
+    return model, AutoencoderDetector(learned, None, flow.export(model, features.shape[1])), spec
 
 
 def by_torch(model, features):
@@ -55,10 +57,10 @@ def test_errors_by_feature_sum_to_the_score(learned):
 
 def test_reasons_are_the_features_with_the_largest_errors_with_the_value_seen(learned):
     model, detector, spec = learned
-    scaling = detector._scaling
+    scaling = detector._learned.scaling
     attack = odd("conn", MONDAY + DAY)
     features = ConnFeatures(spec).transform(attack)
-    _, error, expected, logits = by_torch(model, features)
+    _, error, expected, logits, _ = by_torch(model, features)
     names = [*spec.numbers, *spec.coded]
     [told] = answer(detector, [attack], -np.inf).findings
     assert [reason.field for reason in told.reasons] == [names[f] for f in np.argsort(-error[0])[: len(told.reasons)]]

@@ -118,7 +118,7 @@ def test_scoring_on_does_not_change_what_was_exported(case):
 
 def test_saved_and_loaded_it_answers_the_same(case, tmp_path):
     files = files_of(case.detector, tmp_path / "saved")
-    assert {name.rpartition(".")[2] for name in files} <= {"json", "onnx"}
+    assert {name.rpartition(".")[2] for name in files} <= {"json", "npz", "onnx"}
     loaded = case.kind.load(tmp_path / "saved")
     assert answer(loaded, [case.later], case.threshold) == answer(case.detector, [case.later], case.threshold)
     assert (loaded.window, loaded.describe()) == (case.detector.window, case.detector.describe())

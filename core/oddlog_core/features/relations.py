@@ -1,0 +1,181 @@
+"""Who usually connects to whom, on which port and with how much, and how far from that a connection is."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+
+from oddlog_core.features.habits import Chain, Typical
+from oddlog_core.features.keys import joined, of_categories, of_integers
+from oddlog_core.records import MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from oddlog_core.records import Categories, Records
+
+__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Relations"]
+
+RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
+"""How much less likely than usual for such a connection each is, in nats: the destination for this source and service,
+the service for this source, the source for this destination's service, the destination for this source at all."""
+
+AMOUNTS = ("duration", "orig_bytes", "resp_bytes")
+UNLIKE = tuple(f"unlike_{name}" for name in AMOUNTS)
+"""How many standard deviations each amount is from what is typical of this source, destination and service."""
+
+# Nats, and standard deviations of logarithms: less is no habit but rounding.
+_LEAST_SURPRISE, _LEAST_SPREAD = 0.5, 0.1
+_INTERNAL, _EXTERNAL, _MULTICAST, _NAMELESS = range(4)
+
+
+@lru_cache(maxsize=1 << 16)
+def _kind(address: str) -> int:
+    """Where an address is. What is new among the hosts of the network is much, among those of the internet little."""
+    try:
+        place = ip_address(address)
+    except ValueError:
+        return _NAMELESS
+    if place.is_multicast or address.endswith(".255"):
+        return _MULTICAST
+    return _INTERNAL if place.is_private else _EXTERNAL
+
+
+def _kinds(column: Categories) -> NDArray[np.int64]:
+    return np.array([*map(_kind, column.values), _NAMELESS], np.int64)[column.codes]
+
+
+class _Question(NamedTuple):
+    """A value in contexts, narrowest first, and the contexts whose usual surprise is taken off, widest first."""
+
+    value: NDArray[np.int64]
+    contexts: list[NDArray[np.int64]]
+    usual: list[NDArray[np.int64]]
+
+
+def _questions(records: Records) -> tuple[dict[str, _Question], list[NDArray[np.int64]]]:
+    """What is asked of each connection, and the contexts of its amounts, widest first."""
+    source, destination = (of_categories(records.categories[f"id.{end}_h"]) for end in ("orig", "resp"))
+    port = joined(of_categories(records.categories["proto"]), of_integers(records.integers["id.resp_p"]))
+    kind = of_integers(_kinds(records.categories["id.resp_h"]))
+    service, all_ = joined(port, kind), np.zeros(len(records), np.int64)
+    from_source, at_destination = joined(source, service), joined(destination, port)
+    from_source_there = joined(source, kind)
+    questions = {
+        "new_destination": _Question(destination, [from_source, service, kind], [service, from_source]),
+        "new_service": _Question(service, [source, all_], [source]),
+        "new_source": _Question(source, [at_destination, service, all_], [service, at_destination]),
+        "new_pair": _Question(destination, [from_source_there, source, kind], [kind, from_source_there]),
+    }
+    return questions, [port, at_destination, joined(source, at_destination)]
+
+
+def _logarithms(records: Records) -> NDArray[np.float64]:
+    """`AMOUNTS` as ``log1p`` of microseconds and bytes, (n, 3), nan where unset."""
+    amounts = np.stack([records.integers[name] for name in AMOUNTS], axis=1)
+    return np.where(amounts == MISSING, np.nan, np.log1p(np.maximum(amounts, 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """A baseline's relations.
+
+    Attributes
+    ----------
+    chains : mapping of str to Chain
+        By name in `RELATIONS`.
+    usual : mapping of str to Typical
+        How surprising each relation usually is.
+    amounts : Typical
+        Of the logarithms of `AMOUNTS`.
+    """
+
+    chains: Mapping[str, Chain]
+    usual: Mapping[str, Typical]
+    amounts: Typical
+
+    @classmethod
+    def learn(cls, baseline: Sequence[Records]) -> tuple[Self, NDArray[np.float64]]:
+        """Learn from batches of conn records in log order.
+
+        Returns
+        -------
+        relations : Relations
+        judged : (n, 7) float64
+            As `judge` gives it, every stretch of the baseline judged by the others.
+        """
+        asked, contexts = zip(*map(_questions, baseline), strict=True)
+        chains, usual, columns = {}, {}, []
+        for name in RELATIONS:
+            parts = [questions[name] for questions in asked]
+            value = np.concatenate([part.value for part in parts])
+            chains[name], surprise = Chain.learn(_end_to_end([part.contexts for part in parts]), value)
+            usual[name], expected = Typical.learn(
+                _end_to_end([part.usual for part in parts]), surprise[:, None], _LEAST_SURPRISE
+            )
+            columns.append(surprise - expected[:, 0, 0])
+        logarithms = np.concatenate([_logarithms(batch) for batch in baseline])
+        amounts, expected = Typical.learn(_end_to_end(contexts), logarithms, _LEAST_SPREAD)
+        return cls(chains, usual, amounts), np.concatenate(
+            [np.stack(columns, axis=1), _unlike(logarithms, expected)], axis=1
+        )
+
+    def judge(self, records: Records) -> NDArray[np.float64]:
+        """Judge connections by the baseline.
+
+        Returns
+        -------
+        (n, 7) float64
+            `RELATIONS`, below 0 where a connection is likelier than usual; `UNLIKE`, 0 where the amount is unset.
+        """
+        questions, contexts = _questions(records)
+        columns = []
+        for name in RELATIONS:
+            asked = questions[name]
+            surprise = self.chains[name].surprise(asked.contexts, asked.value)
+            columns.append(surprise - self.usual[name].expected(asked.usual)[:, 0, 0])
+        unlike = _unlike(_logarithms(records), self.amounts.expected(contexts))
+        return np.concatenate([np.stack(columns, axis=1), unlike], axis=1)
+
+    def save(self, path: Path) -> None:
+        """Write a file that NumPy opens as it opens its own .npz."""
+        parts: dict[str, Chain | Typical] = {"amounts": self.amounts}
+        parts |= {f"chain-{name}": chain for name, chain in self.chains.items()}
+        parts |= {f"usual-{name}": usual for name, usual in self.usual.items()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for part, kept in sorted(parts.items()):
+                for name, array in kept.arrays().items():
+                    # Not np.savez: it writes the time, and one baseline must give one bundle.
+                    entry = zipfile.ZipInfo(f"{part}/{name}.npy")
+                    entry.compress_type = zipfile.ZIP_DEFLATED
+                    with archive.open(entry, "w") as file:
+                        np.lib.format.write_array(file, array, allow_pickle=False)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote."""
+        parts: dict[str, dict[str, NDArray[np.int64]]] = {}
+        with np.load(path, allow_pickle=False) as archive:
+            for entry in archive.files:
+                part, _, name = entry.partition("/")
+                parts.setdefault(part, {})[name] = archive[entry]
+        chains = {name: Chain.of_arrays(parts[f"chain-{name}"]) for name in RELATIONS}
+        usual = {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in RELATIONS}
+        return cls(chains, usual, Typical.of_arrays(parts["amounts"]))
+
+
+def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[np.int64]]:
+    """Keys of each kind over all batches."""
+    return [np.concatenate(keys) for keys in zip(*batches, strict=True)]
+
+
+def _unlike(logarithms: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.nan_to_num((logarithms - expected[:, 0]) / expected[:, 1])

@@ -1,0 +1,210 @@
+"""How often, how regularly and how much each source, service and pair has been connecting lately."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from oddlog_core.features.keys import joined, of_categories, of_integers
+from oddlog_core.kernels.keytable import KeyTable
+from oddlog_core.kernels.streams import IntervalState, PairState, StreamState
+from oddlog_core.records import MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from oddlog_core.records import Records
+
+__all__ = ["COUNTS", "STATISTICS", "WARM_UP", "Rhythm", "Usual", "learn_usual"]
+
+HALF_LIVES = {"10s": 10.0, "1m": 60.0, "10m": 600.0, "1h": 3600.0}
+"""Seconds in which the weight of what happened halves. Kitsune's are a fifth of a second to 100 seconds, for packets;
+flows are rarer, and a beacon that calls every five minutes must be remembered for longer."""
+
+WARM_UP = 24 * 3_600_000_000
+"""Microseconds after which nothing that was before weighs more than a ten-millionth of a record."""
+
+_KINDS = ("source", "service", "stream")
+COUNTS = tuple(f"{kind}_connections_{half}" for kind in _KINDS for half in HALF_LIVES)
+"""Damped numbers of connections by this source, to this service (destination and port), and of both together."""
+
+_SHOWN = {
+    "source": (("failed", "mean", "1m"), ("failed", "mean", "10m"), ("sent", "mean", "10s"), ("sent", "mean", "10m")),
+    "service": (("failed", "mean", "10m"),),
+    "stream": (
+        ("interval", "mean", "10m"),
+        ("interval", "mean", "1h"),
+        ("interval", "std", "1m"),
+        ("interval", "std", "10m"),
+        ("interval", "std", "1h"),
+        ("sent", "mean", "10m"),
+        ("sent", "std", "10m"),
+        ("got", "mean", "10m"),
+        ("got", "std", "10m"),
+    ),
+}
+_PAIR = ("magnitude", "radius", "covariance", "correlation")
+_PAIR_HALF_LIVES = ("10m", "1h")
+STATISTICS = tuple(f"{kind}_{value}_{what}_{half}" for kind in _KINDS for value, what, half in _SHOWN[kind]) + tuple(
+    f"pair_{what}_{half}" for what in _PAIR for half in _PAIR_HALF_LIVES
+)
+"""Damped means and deviations, of logarithms of bytes (sent, got) and of seconds between connections (interval), and of
+the share that failed; and of what both directions of a pair of hosts carried, Kitsune's statistics of two streams."""
+
+_VALUES = ("failed", "sent", "got", "interval")
+_OF = {kind: tuple(dict.fromkeys(value for value, _, _ in _SHOWN[kind])) for kind in _KINDS}
+# A stream that was silent for longer begins anew.
+_LONGEST = 6 * 3600.0
+_FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
+# Slots for each kind of key; a slot of all four takes about 1 kB once it is used.
+CAPACITY = 1 << 16
+
+
+class Usual(msgspec.Struct, frozen=True):
+    """What a stream is taken for where little is known of it: as the baseline is.
+
+    Attributes
+    ----------
+    mean, std : dict of str to float
+        Of each value that is damped.
+    """
+
+    mean: dict[str, float]
+    std: dict[str, float]
+
+    def shrunk(self, damped: NDArray[np.float64], values: Sequence[str]) -> None:
+        """Add to each stream, in place, one usual record that never fades.
+
+        Not to its state: a stream that was not seen for long is then as one that never was, so that what is remembered
+        from before some day does not matter.
+
+        Parameters
+        ----------
+        damped : (n, n_values, 3, n_rates) float64
+            Weight, mean and standard deviation.
+        values : sequence of str
+        """
+        weight, mean, std = damped[:, :, 0], damped[:, :, 1], damped[:, :, 2]
+        usual = np.array([self.mean[value] for value in values])[:, None]
+        spread = np.array([self.std[value] for value in values])[:, None]
+        shrunk = (weight * mean + usual) / (weight + 1)
+        variance = (weight * (std**2 + (mean - shrunk) ** 2) + spread**2 + (usual - shrunk) ** 2) / (weight + 1)
+        damped[:, :, 1], damped[:, :, 2] = shrunk, np.sqrt(variance)
+
+
+def learn_usual(baseline: Sequence[Records]) -> Usual:
+    """Mean and deviation of every damped value over a baseline, in log order."""
+    intervals, table = IntervalState(), KeyTable(CAPACITY, 1 / max(HALF_LIVES.values()))
+    columns: dict[str, list[NDArray[np.float64]]] = {value: [] for value in _VALUES}
+    for records in baseline:
+        *_, stream, _, _ = _keys(records)
+        for value, column in _values(records).items():
+            columns[value].append(column)
+        columns["interval"].append(_intervals(intervals, records, table.update(records.clock, stream)))
+    mean, std = {}, {}
+    for value, parts in columns.items():
+        column = np.concatenate(parts)
+        known = column[~np.isnan(column)]
+        mean[value] = float(known.mean()) if len(known) else 0.0
+        std[value] = float(known.std()) if len(known) else 0.0
+    return Usual(mean, std)
+
+
+@dataclass(slots=True)
+class Rhythm:
+    """Damped statistics of conn records, carried from batch to batch.
+
+    Parameters
+    ----------
+    usual : Usual
+    """
+
+    usual: Usual
+    _tables: dict[str, KeyTable] = field(init=False)
+    _states: dict[str, StreamState] = field(init=False)
+    _intervals: IntervalState = field(init=False, default_factory=IntervalState)
+    _pairs: PairState = field(init=False)
+
+    def __post_init__(self) -> None:
+        rates = 1 / np.array([*HALF_LIVES.values()])
+        self._tables = {kind: KeyTable(CAPACITY, float(rates.min())) for kind in (*_KINDS, "pair")}
+        self._states = {kind: StreamState(np.zeros((len(_OF[kind]), 3)), rates) for kind in _KINDS}
+        some = np.array([HALF_LIVES[half] for half in _PAIR_HALF_LIVES])
+        self._pairs = PairState(np.zeros((2, 3)), 1 / some)
+
+    def transform(self, records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Statistics of the next records, each included in its own.
+
+        Returns
+        -------
+        counts : (n, len(COUNTS)) float64
+        statistics : (n, len(STATISTICS)) float64
+        """
+        values, halves = _values(records), [*HALF_LIVES]
+        source, service, stream, pair, direction = _keys(records)
+        keys = {"source": source, "service": service, "stream": stream}
+        counts, statistics = [], []
+        for kind in _KINDS:
+            slots = self._tables[kind].update(records.clock, keys[kind])
+            if kind == "stream":
+                values["interval"] = _intervals(self._intervals, records, slots)
+            columns = np.stack([values[value] for value in _OF[kind]], axis=1)
+            damped = self._states[kind].update(records.clock, slots, columns)
+            counts.append(damped[:, 0, 0].copy())
+            self.usual.shrunk(damped, _OF[kind])
+            statistics += [
+                damped[:, _OF[kind].index(value), ("weight", "mean", "std").index(what), halves.index(half)]
+                for value, what, half in _SHOWN[kind]
+            ]
+        both = np.nan_to_num(np.stack([values["sent"], values["got"]], axis=1))
+        slots = self._tables["pair"].update(records.clock, pair)
+        paired = self._pairs.update(records.clock, slots, direction, both)
+        statistics += [paired[:, 3 + i, r] for i in range(len(_PAIR)) for r in range(len(_PAIR_HALF_LIVES))]
+        return np.concatenate(counts, axis=1), np.stack(statistics, axis=1)
+
+    def export(self) -> dict[str, Any]:
+        """State as a tree of dicts and arrays."""
+        return {
+            "tables": {kind: table.export() for kind, table in self._tables.items()},
+            "states": {kind: state.export() for kind, state in self._states.items()},
+            "intervals": self._intervals.export(),
+            "pairs": self._pairs.export(),
+        }
+
+    def restore(self, exported: dict[str, Any]) -> None:
+        """Take over what `export` exported."""
+        for kind, table in self._tables.items():
+            table.restore(exported["tables"][kind])
+        for kind, state in self._states.items():
+            state.restore(exported["states"][kind])
+        self._intervals.restore(exported["intervals"])
+        self._pairs.restore(exported["pairs"])
+
+
+def _intervals(state: IntervalState, records: Records, slots: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logarithm of the seconds since each record's stream was last seen; nan where that is too long ago."""
+    seconds = state.update(records.clock, slots)
+    return np.log1p(np.where(seconds <= _LONGEST, seconds, np.nan))
+
+
+def _keys(records: Records) -> tuple[NDArray[np.int64], ...]:
+    """Source, service, both as a stream, the unordered pair of hosts, and which of its two directions, 0 or 1."""
+    source, destination = (of_categories(records.categories[f"id.{end}_h"]) for end in ("orig", "resp"))
+    port = joined(of_categories(records.categories["proto"]), of_integers(records.integers["id.resp_p"]))
+    service = joined(destination, port)
+    pair = joined(np.minimum(source, destination), np.maximum(source, destination))
+    return source, service, joined(source, service), pair, (source > destination).astype(np.int64)
+
+
+def _values(records: Records) -> dict[str, NDArray[np.float64]]:
+    state = records.categories["conn_state"]
+    out = {"failed": np.array([*(value in _FAILED for value in state.values), False], np.float64)[state.codes]}
+    for value, name in (("sent", "orig_bytes"), ("got", "resp_bytes")):
+        amounts = records.integers[name]
+        out[value] = np.where(amounts == MISSING, np.nan, np.log1p(np.maximum(amounts, 0)))
+    return out

@@ -1,0 +1,46 @@
+"""How the flow autoencoder may be trained: named here, without torch, for configuration and command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Architecture", "FeatureSet", "FlowOptions", "Loss", "Optimizer", "Schedule"]
+
+FeatureSet = Literal["base", "rolling", "full"]
+"""What the conn detector sees: what a connection was; how busy the network was around it; also who is usual there, how
+regular, and whatever else conn.log says."""
+
+Architecture = Literal["basic", "narrow", "deep", "overcomplete", "conv", "ensemble", "embedding"]
+Optimizer = Literal["sgd", "adam"]
+Schedule = Literal["constant", "one-cycle"]
+Loss = Literal["bce", "mse"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowOptions:
+    """How to train the flow autoencoder.
+
+    Attributes
+    ----------
+    architecture : str
+        ``basic`` (n-13-n), ``narrow`` (n-3-n), ``deep`` (n-26-13-5-13-26-n), ``overcomplete`` (128-64-12-6 and back),
+        ``conv`` (a feature map laid out by agglomerative clustering), ``ensemble`` (a small autoencoder for each group
+        of correlated features and one over their errors) or ``embedding`` (32-16-8-16-32 with learned tables for
+        codes, and their probabilities as output).
+    optimizer : {"sgd", "adam"}
+    schedule : {"constant", "one-cycle"}
+        Of the learning rate.
+    loss : {"bce", "mse"}
+        Binary cross-entropy of features scaled to 0 to 1, or squares of standardised ones.
+    epochs : int
+        Passes over the training part at most.
+    seed : int
+    """
+
+    architecture: Architecture = "embedding"
+    optimizer: Optimizer = "adam"
+    schedule: Schedule = "one-cycle"
+    loss: Loss = "mse"
+    epochs: int = 20
+    seed: int = 0
