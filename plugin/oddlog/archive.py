@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from oddlog.errors import OddlogError
 from oddlog.notices import NoticeWriter
-from oddlog.pipeline import SCORES, roads
+from oddlog.pipeline import SCORES, WRITTEN, roads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,7 +72,7 @@ def score(logs: Logs, bundle: Bundle, config: Config, out: Path) -> Summary:
         If the bundle knows none of the logs, or ``scores.parquet`` is a folder that is no run's.
     """
     known = known_roads(logs, bundle, config)
-    with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, compression="zstd") as scores:
+    with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, **WRITTEN) as scores:
         streams = [in_order(_outcomes(road, logs, scores)) for road in known.values()]
         summary = tell(streams, known, logs, config, written[1])
     summary.bad_time = sum(road.clock.bad for road in known.values())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from oddlog.config import Config
     from oddlog.logs import Batch, Order
 
-__all__ = ["SCORES", "Clock", "Outcome", "Road", "roads"]
+__all__ = ["SCORES", "WRITTEN", "Clock", "Outcome", "Road", "roads"]
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 SCORES = pa.schema(
@@ -47,6 +47,13 @@ SCORES = pa.schema(
     }
 )
 """Columns of scores.parquet; `window_s` is the length of a host-window, null for a record."""
+
+WRITTEN: dict[str, Any] = {
+    "compression": "zstd",
+    "use_dictionary": [name for name, kind in zip(SCORES.names, SCORES.types, strict=True) if kind == _TEXT],
+    "write_statistics": ["ts", "score", "rarity"],
+}
+"""How scores.parquet is written: dictionaries and statistics only where they help take a third less time."""
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from oddlog.archive import ahead, write_scores
 from oddlog.errors import OddlogError
 from oddlog.logs.stretch import StretchReader
 from oddlog.packing import pack, unpack
-from oddlog.pipeline import SCORES, roads
+from oddlog.pipeline import SCORES, WRITTEN, roads
 
 if TYPE_CHECKING:
     from oddlog_core.bundle import Bundle
@@ -206,7 +206,7 @@ class _Rows:
         if rows:
             if self._writer is None:
                 self._sink = pa.BufferOutputStream()
-                self._writer = pq.ParquetWriter(self._sink, SCORES, compression="zstd")
+                self._writer = pq.ParquetWriter(self._sink, SCORES, **WRITTEN)
             write_scores(self._writer, outcome)
             self._rows += rows
             if self._rows >= _PART_ROWS:
