@@ -147,7 +147,7 @@ def _decoded(decoder: Decoder, path: Path, block_bytes: int, on_bytes: Callable[
         for block, final in blocks(path, block_bytes, on_bytes):
             yield from decoder.feed(block, final=final)
     except Damage as damage:
-        error = LogError(decoder.source, decoder.line, "file", "a whole .gz", f"one that {damage}")
+        error = LogError(decoder.source, decoder.line, "file", "a whole stream", f"one that {damage}")
         decoder.count.damaged.append(error)
 
 

@@ -45,6 +45,8 @@ class Batch:
         The files that were merged; empty where there is one.
     origins : (n_records,) int32 or None
         Each record's file in `sources`.
+    order : {"end", "start"} or None
+        The order that this kind of file is known to be in, whatever the site says of its others.
     """
 
     log: str
@@ -53,6 +55,7 @@ class Batch:
     lines: NDArray[np.int64]
     sources: tuple[str, ...] = ()
     origins: NDArray[np.int32] | None = field(default=None, repr=False)
+    order: Order | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -75,7 +78,7 @@ class Batch:
     def _of(self, table: pa.RecordBatch, rows: builtins.slice | NDArray[np.int64]) -> Batch:
         origins = None if self.origins is None else self.origins[rows]
         source = self.source if origins is None or not len(origins) else self.sources[origins[0]]
-        return Batch(self.log, table, source, self.lines[rows], self.sources, origins)
+        return Batch(self.log, table, source, self.lines[rows], self.sources, origins, self.order)
 
     def moments(self, order: Order = "end") -> NDArray[np.int64]:
         """When Zeek could have told of each record, in microseconds since the epoch.
@@ -87,7 +90,7 @@ class Batch:
             ``ts``, for logs that are sorted by it.
         """
         moments = _whole(self.table["ts"], 0)
-        if self.log == "conn" and order == "end":
+        if self.log == "conn" and (self.order or order) == "end":
             moments = moments + _whole(self.table["duration"], 0)
         return moments
 
@@ -142,13 +145,13 @@ def concat(batches: Sequence[Batch]) -> Batch:
     merged = table.combine_chunks().to_batches()
     lines = np.concatenate([batch.lines for batch in batches])
     names = {name: None for batch in batches for name in (batch.sources or (batch.source,))}
-    sources = tuple(names)
+    sources, order = tuple(names), batches[0].order
     if len(sources) == 1:
-        return Batch(log, merged[0] if merged else batches[0].table, sources[0], lines)
+        return Batch(log, merged[0] if merged else batches[0].table, sources[0], lines, order=order)
     number = {name: i for i, name in enumerate(sources)}
     origins = np.concatenate([_renumbered(batch, number) for batch in batches])
     source = sources[origins[0]] if len(origins) else sources[0]
-    return Batch(log, merged[0] if merged else batches[0].table, source, lines, sources, origins)
+    return Batch(log, merged[0] if merged else batches[0].table, source, lines, sources, origins, order)
 
 
 def _renumbered(batch: Batch, number: dict[str, int]) -> NDArray[np.int32]:

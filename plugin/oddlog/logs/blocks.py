@@ -1,8 +1,9 @@
-"""Files, plain or gzipped, as blocks of whole lines."""
+"""Files, plain or compressed, as blocks of whole lines."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import bz2
+from typing import TYPE_CHECKING, Any
 
 from isal import igzip_lib
 
@@ -19,11 +20,15 @@ BLOCK_BYTES = 4 << 20
 _COMPRESSED = 1 << 18
 # Small enough that the same memory is used again: the pages of fresh 4 MiB took longer to come by than to fill.
 _INFLATED = 1 << 17
-_GZIP = b"\x1f\x8b"
+_INFLATERS: dict[bytes, Callable[[], Any]] = {
+    b"\x1f\x8b": lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
+    b"BZh": bz2.BZ2Decompressor,
+}
+_LONGEST = max(map(len, _INFLATERS))
 
 
 class Damage(Exception):  # noqa: N818
-    """A gzip stream that breaks off or is corrupt; everything before that was handed out."""
+    """A compressed stream that breaks off or is corrupt; the whole lines before that were handed out."""
 
 
 def blocks(
@@ -42,7 +47,7 @@ def blocks(
     Yields
     ------
     block : bytes
-        Whole lines; only the last block of the file may lack its last newline.
+        Whole lines; only the last block of an undamaged file may lack its last newline.
     final : bool
         Nothing follows.
 
@@ -51,15 +56,16 @@ def blocks(
     OSError
         The file cannot be read.
     Damage
-        After the last block of a gzip stream that is cut short or corrupt.
+        After the last block of a compressed stream that is cut short or corrupt.
     """
     held: list[bytes | memoryview] = []
     length = 0
     damage = None
     with path.open("rb") as file:
-        gzipped = file.read(len(_GZIP)) == _GZIP
+        beginning = file.read(_LONGEST)
         file.seek(0)
-        pieces = _inflated(file, min(size, _INFLATED), on_bytes) if gzipped else _plain(file, size, on_bytes)
+        inflater = next((new for magic, new in _INFLATERS.items() if beginning.startswith(magic)), None)
+        pieces = _inflated(file, inflater, min(size, _INFLATED), on_bytes) if inflater else _plain(file, size, on_bytes)
         try:
             for piece in pieces:
                 held.append(piece)
@@ -71,7 +77,9 @@ def blocks(
                     held, length = [memoryview(piece)[cut:]], len(piece) - cut
         except Damage as error:
             damage = error
-    yield b"".join(held), True
+    last = b"".join(held)
+    # Where a stream breaks off, so does a line: half a number looks like a whole one.
+    yield (last[: last.rfind(b"\n") + 1] if damage else last), True
     if damage:
         raise damage
 
@@ -83,24 +91,31 @@ def _plain(file: BinaryIO, size: int, on_bytes: Callable[[int], None] | None) ->
         yield piece
 
 
-def _inflated(file: BinaryIO, size: int, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
-    """Inflate one gzip member after the other, as far as that goes."""
-    inflate = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+def _inflated(
+    file: BinaryIO, new: Callable[[], Any], size: int, on_bytes: Callable[[int], None] | None
+) -> Iterator[bytes]:
+    """Inflate one stream after the other, as far as that goes; `new` makes what inflates one."""
+
+    def more() -> bytes:
+        data = file.read(_COMPRESSED)
+        if on_bytes:
+            on_bytes(len(data))
+        return data
+
+    stream = new()
     while True:
-        if inflate.eof:
-            rest = inflate.unused_data or file.read(_COMPRESSED)
+        if stream.eof:
+            rest = stream.unused_data or more()
             # zlib and gzip, too, pass over zeros that pad the end.
             if not rest.strip(b"\0"):
                 return
-            inflate = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+            stream = new()
         else:
-            rest = file.read(_COMPRESSED) if inflate.needs_input else b""
-            if inflate.needs_input and not rest:
+            rest = more() if stream.needs_input else b""
+            if stream.needs_input and not rest:
                 raise Damage("is cut short")
-        if on_bytes:
-            on_bytes(len(rest))
         try:
-            piece = inflate.decompress(rest, size)
-        except igzip_lib.error as error:  # type: ignore[misc]  # its stub declares an instance
+            piece = stream.decompress(rest, size)
+        except (OSError, igzip_lib.error) as error:  # type: ignore[misc]  # its stub declares an instance
             raise Damage(f"is corrupt ({error})") from None
         yield piece

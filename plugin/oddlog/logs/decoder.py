@@ -16,6 +16,8 @@ from oddlog.logs.count import ReadCount
 from oddlog.logs.json_lines import first_object, read_objects
 from oddlog.logs.lenient import shown
 from oddlog.logs.lines import Lines, without_returns
+from oddlog.logs.netflow import HEADER as NETFLOW
+from oddlog.logs.netflow import read_flows, tells_netflow
 from oddlog.logs.plain import TOO_LONG, plain_objects, plain_rows
 from oddlog.logs.schema import LOGS, PATH_KEYS, ZEEK_TYPES, log_of_fields, log_of_name
 from oddlog.logs.tsv import Header, read_rows, tells
@@ -176,6 +178,8 @@ class Decoder:
     def _rows(self, lines: Lines) -> list[Batch]:
         if not len(lines):
             return []
+        if not self._header.fields and tells_netflow(lines.data):
+            self._header, self.log = NETFLOW, NETFLOW.path
         header = self._header
         if not header.separates():
             wrong = ("#separator", "one ASCII character", header.separator)
@@ -189,6 +193,8 @@ class Decoder:
             self._refuse(lines, "#path")
             return []
         log = self.log
+        if header == NETFLOW:
+            return [dataclasses.replace(batch, order="start") for batch in self._batches(lines, log, None, read_flows)]
         plain = plain_rows(lines, header, log)
         return self._batches(lines, log, plain, lambda odd: read_rows(odd, header, ZEEK_TYPES[log]))
 

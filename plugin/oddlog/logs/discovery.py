@@ -129,7 +129,7 @@ def _glance(path: Path, order: Order) -> LogFile:
                     break
     except Damage as damage:
         if not beginning:
-            raise LogError(str(path), 1, "file", "a whole .gz", str(damage)) from damage
+            raise LogError(str(path), 1, "file", "a whole stream", str(damage)) from damage
     except OSError as error:
         raise OddlogError(f"{path} cannot be read: {error.strerror or error}") from error
     if decoder.log in LOGS and decoder.has_header:
