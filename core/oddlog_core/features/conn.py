@@ -38,6 +38,8 @@ ROLLING = tuple(
 TIME_OF_DAY = ("time_of_day_sin", "time_of_day_cos")
 CATEGORIES = ("proto", "service", "conn_state")
 MORE_CATEGORIES = ("history", "local_orig", "local_resp")
+DEVICES = {"orig_device": "id.orig_h", "resp_device": "id.resp_h"}
+"""Columns of what kind of device a host is, where logs have names in place of addresses."""
 PORTS = ("id.orig_p", "id.resp_p")
 UNSET = tuple(f"{name}_unset" for name in ("duration", "orig_bytes", "resp_bytes"))
 EVIDENCE = RELATIONS + UNLIKE
@@ -48,11 +50,18 @@ _MOST_VALUES = 48
 # Ports outside the vocabulary fall into IANA's three ranges (RFC 6335, section 6).
 _RANGES = ("system port", "user port", "dynamic port")
 _RANGE_ENDS = np.array([1024, 49152])
+_ADDRESS = "an address"
 
 
 def _same_service(service: str) -> str:
     """One spelling for Zeek's comma list, which comes in any order."""
     return ",".join(sorted(service.split(",")))
+
+
+def _device(host: str) -> str:
+    """Kind of a device by its name, as Comp of Comp123456; addresses are one kind."""
+    name = host.rstrip("0123456789")
+    return name if name.isalpha() else _ADDRESS
 
 
 class FeatureSpec(msgspec.Struct, frozen=True):
@@ -61,8 +70,8 @@ class FeatureSpec(msgspec.Struct, frozen=True):
     Attributes
     ----------
     categories : mapping of str to list of str
-        Values of `proto`, `service`, `conn_state` and others; in the matrix 0 is unset, then the values, then one code
-        for all others.
+        Values of `proto`, `service`, `conn_state` and others, and kinds of devices where hosts have names; in the
+        matrix 0 is unset, then the values, then one code for all others.
     ports : mapping of str to list of int
         Usual ports; in the matrix 0 is unset, then the ports, then one code for each of IANA's ranges.
     time_of_day : bool
@@ -197,7 +206,8 @@ class ConnFeatures:
         at = n_numbers + len(self.spec.evidence)
         for column, name in enumerate(self.spec.categories, start=at):
             vocabulary = self._vocabularies[name]
-            codes = vocabulary.encode(records.categories[name], _same_service)
+            spell = _device if name in DEVICES else _same_service
+            codes = vocabulary.encode(records.categories[DEVICES.get(name, name)], spell)
             out[:, column] = np.where(codes < 0, len(vocabulary), codes)
         for column, (name, usual) in enumerate(self.spec.ports.items(), start=at + len(self.spec.categories)):
             out[:, column] = _port_codes(records.integers[name], usual)
@@ -240,6 +250,10 @@ def learn_spec(baseline: Sequence[Records], features: FeatureSet = "rolling") ->
         name: usual(count_values((batch.categories[name] for batch in baseline), _same_service))
         for name in CATEGORIES + (MORE_CATEGORIES if features == "full" else ())
     }
+    for name, host in DEVICES.items():
+        kinds = usual(count_values((batch.categories[host] for batch in baseline), _device))
+        if any(kind != _ADDRESS for kind in kinds):
+            categories[name] = kinds
     ports = {}
     for name in PORTS:
         values, counts = np.unique(np.concatenate([batch.integers[name] for batch in baseline]), return_counts=True)

@@ -134,6 +134,8 @@ _NAMED: dict[str, Callable[[Finding], str]] = {
     "service": lambda finding: f"used {plain(finding.service)}" if finding.service else "had no recognised service",
     "id.orig_p": lambda finding: _went("came from", finding.orig_p),
     "id.resp_p": lambda finding: _went("went to", finding.resp_p),
+    "orig_device": lambda finding: f"came from {plain(finding.orig_h or 'no device')}",
+    "resp_device": lambda finding: f"went to {plain(finding.resp_h or 'no device')}",
 }
 _PORTS = ("id.orig_p", "id.resp_p")
 

@@ -166,3 +166,19 @@ def test_the_base_features_leave_out_what_happened_around():
     assert set(of_rolling) - set(of_base) == set(ROLLING)
     for name, column in of_base.items():
         npt.assert_array_equal(column, of_rolling[name])
+
+
+def test_devices_are_told_apart_by_kind_where_a_log_names_them():
+    hosts = ["Comp000001", "IP000002", "ActiveDirectory", "10.0.0.9"]
+    log = records("conn", [{"id.orig_h": host, "id.resp_h": "Mail"} for host in hosts] * 2)
+    spec = learn_spec([log], "base")
+    columns = named(log, spec)
+    kinds = [spec.names_of("orig_device")[int(code)] for code in columns["orig_device"][:4]]
+    assert kinds == ["Comp", "IP", "ActiveDirectory", "an address"]
+    assert spec.names_of("resp_device") == ["unset", "Mail", "other"]
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "fe80::1", "::", "2001:db8::dead:beef"])
+def test_addresses_are_no_devices(host):
+    spec = learn_spec([records("conn", [{"id.orig_h": host, "id.resp_h": host}] * 2)])
+    assert "orig_device" not in spec.columns
