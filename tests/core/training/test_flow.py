@@ -1,0 +1,94 @@
+"""Training: the same for a seed, stopped by what comes later, and the exported file says what torch says."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import numpy.testing as npt
+import onnxruntime
+import pytest
+from baselines import MONDAY, office
+from oddlog_core.features.conn import ConnFeatures, learn_scaling, learn_spec
+from oddlog_core.options import Architecture, FlowOptions, Loss
+
+torch = pytest.importorskip("torch")
+BASELINE = office("conn", 1200, seed=5, start=MONDAY)
+OPTIONS = {"architecture": "deep", "epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def flow():
+    from oddlog_core.training import flow  # noqa: PLC0415
+
+    return flow
+
+
+def prepared(loss):
+    spec = learn_spec([BASELINE])
+    features = ConnFeatures(spec).transform(BASELINE)
+    return features, spec, learn_scaling(features, spec, to_one=loss == "bce")
+
+
+def trained(flow, **options):
+    told = []
+    features, spec, scaling = prepared(options.get("loss", "mse"))
+    model, history = flow.train(features, spec, scaling, FlowOptions(**(OPTIONS | options)), told.append)
+    return features, model, history, told
+
+
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_a_seed_gives_one_model_to_the_last_bit_whatever_ran_before(flow, architecture):
+    _, model, history, _ = trained(flow, architecture=architecture)
+    torch.rand(7)
+    _, again, same, _ = trained(flow, architecture=architecture)
+    assert history == same
+    for name, tensor in model.state_dict().items():
+        npt.assert_array_equal(tensor.numpy(), again.state_dict()[name].numpy(), err_msg=name)
+    _, _, other, _ = trained(flow, architecture=architecture, seed=1)
+    assert history != other
+
+
+@pytest.mark.parametrize("loss", get_args(Loss))
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_the_exported_file_says_what_torch_says(flow, architecture, loss):
+    features, model, _, _ = trained(flow, architecture=architecture, loss=loss)
+    session = onnxruntime.InferenceSession(flow.export(model, features.shape[1]), providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        expected = [output.numpy() for output in model(torch.from_numpy(features[:48]))]
+    for found, output in zip(session.run(None, {"features": features[:48]}), expected, strict=True):
+        npt.assert_allclose(found, output, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("schedule", ["constant", "one-cycle"])
+def test_every_optimizer_and_schedule_lowers_the_loss(flow, optimizer, schedule):
+    _, _, history, told = trained(flow, optimizer=optimizer, schedule=schedule, epochs=12)
+    assert min(epoch.validation for epoch in history[1:]) < history[0].validation
+    assert told[: len(history)] == [(number + 1) / 12 for number in range(len(history))]
+
+
+def test_the_model_of_the_lowest_loss_on_the_later_records_is_kept(flow):
+    features, spec, scaling = prepared("mse")
+    options = FlowOptions(**(OPTIONS | {"epochs": 15}))
+    model, history = flow.train(features, spec, scaling, options, lambda _: None)
+    resident = flow.Resident.of(model, features)
+    assert resident.n_train == 1080
+    assert resident.validation(model) == pytest.approx(min(epoch.validation for epoch in history), rel=1e-6)
+
+
+def test_training_stops_when_the_later_records_gain_nothing(flow):
+    features, spec, scaling = prepared("mse")
+    later = features[-120:]
+    later[:, : len(spec.amounts)] = np.random.default_rng(1).lognormal(9, 3, later[:, : len(spec.amounts)].shape)
+    options = FlowOptions(**(OPTIONS | {"epochs": 200, "schedule": "constant"}))
+    _, history = flow.train(features, spec, scaling, options, lambda _: None)
+    losses = [epoch.validation for epoch in history]
+    assert len(losses) < 200
+    assert len(losses) - 1 - int(np.argmin(losses)) == 5
+
+
+def test_a_long_baseline_gets_fewer_passes(flow, monkeypatch):
+    monkeypatch.setattr(flow, "ENOUGH", 2000)
+    _, _, history, _ = trained(flow, epochs=9)
+    assert len(history) == 2
