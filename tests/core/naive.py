@@ -160,3 +160,28 @@ def _weight(records, now, rate):
 def p_value(held_back, score):
     """Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World (2005), eq. 2.2."""
     return (sum(other >= score for other in held_back) + 1) / (len(held_back) + 1)
+
+
+def likelihood(seen, contexts, value, discount, concentration):
+    """Teh (2006), section 5, of (contexts, value) seen, narrowest first: a wider context counts narrower ones."""
+    levels, rows = [], list(seen)
+    for level in range(len(contexts)):
+        levels.append(Counter((of[level], other) for of, other in rows))
+        rows = list({(of[level], other): (of, other) for of, other in rows}.values())
+    p = 1 / (len({other for _, other in seen}) + 1)
+    for counts, context in zip(reversed(levels), reversed(contexts), strict=True):
+        here = {other: count for (of, other), count in counts.items() if of == context}
+        own = max(here.get(value, 0) - discount, 0)
+        p = (own + (concentration + discount * len(here)) * p) / (concentration + sum(here.values()))
+    return p
+
+
+def typical(seen, contexts, prior):
+    """Mean and deviation of one amount after each wider context's records, as (contexts, amount) from the widest."""
+    mean, variance = 0.0, 1.0
+    for level in range(len(contexts) + 1):
+        values = [v for of, v in seen if tuple(of[:level]) == tuple(contexts[:level]) and v == v]  # noqa: PLR0124
+        shrunk = (sum(values) + prior * mean) / (len(values) + prior)
+        around = sum((v - shrunk) ** 2 for v in values) + prior * (variance + (mean - shrunk) ** 2)
+        mean, variance = shrunk, around / (len(values) + prior)
+    return mean, sqrt(variance)

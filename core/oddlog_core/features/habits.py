@@ -89,9 +89,12 @@ class Chain:
             count = np.bincount(row, often).astype(np.int64)
             holders, holder = np.unique(context[first], return_inverse=True)
             total = np.bincount(holder, count).astype(np.int64)
-            most = np.sort(np.argsort(-count, kind="stable")[:_MOST])
+            kept = _most(total)
+            # Not without its context: a value's count over a total of nothing is no probability.
+            within = np.flatnonzero(np.isin(holder, kept))
+            most = within[_most(count[within])]
             seen.append(np.stack([found[most], count[most]], axis=1))
-            of_contexts.append(np.stack([holders, total, np.bincount(holder)], axis=1))
+            of_contexts.append(np.stack([holders, total, np.bincount(holder)], axis=1)[kept])
             remaining, values = [wider[first] for wider in remaining], values[first]
             often = np.ones(len(first), np.int64)
         return cls(seen, of_contexts, n_values)
@@ -166,6 +169,11 @@ class Chain:
         )
 
 
+def _most(count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows with the largest counts, as many as are kept, in order."""
+    return np.sort(np.argsort(-count, kind="stable")[:_MOST])
+
+
 def _found(table: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of a table, zeros where there is none."""
     out = np.zeros((len(rows), table.shape[1]), np.int64)
@@ -219,7 +227,8 @@ class Typical:
         rows, firsts, keys = [np.zeros(len(amounts), np.int64)], [np.zeros(1, np.int64)], []
         for context in contexts:
             found, first, row, count = np.unique(context, return_index=True, return_inverse=True, return_counts=True)
-            most = np.sort(np.argsort(-count, kind="stable")[: min(_MOST, int((count >= _FEWEST).sum()))])
+            most = _most(count)
+            most = most[count[most] >= _FEWEST]
             keys.append(found[most])
             firsts.append(first[most])
             rows.append(row)
