@@ -31,7 +31,8 @@ WARM_UP = 24 * 3_600_000_000
 
 _KINDS = ("source", "service", "stream")
 COUNTS = tuple(f"{kind}_connections_{half}" for kind in _KINDS for half in HALF_LIVES)
-"""Damped numbers of connections by this source, to this service (destination and port), and of both together."""
+"""Damped numbers of connections by this source, to this service (destination and port), and of both together, where
+the first, which comes at no interval, does not count."""
 
 _SHOWN = {
     "source": (("failed", "mean", "1m"), ("failed", "mean", "10m"), ("sent", "mean", "10s"), ("sent", "mean", "10m")),
@@ -56,6 +57,8 @@ STATISTICS = tuple(f"{kind}_{value}_{what}_{half}" for kind in _KINDS for value,
 """Damped means and deviations, of logarithms of bytes (sent, got) and of seconds between connections (interval), and of
 the share that failed; and of what both directions of a pair of hosts carried, Kitsune's statistics of two streams."""
 
+# Deviations whose product is less are rounding, or what halvings have left of a day long past.
+_LEAST_SPREAD = 0.25
 _VALUES = ("failed", "sent", "got", "interval")
 _OF = {kind: tuple(dict.fromkeys(value for value, _, _ in _SHOWN[kind])) for kind in _KINDS}
 # A stream that was silent for longer begins anew.
@@ -164,6 +167,8 @@ class Rhythm:
         both = np.nan_to_num(np.stack([values["sent"], values["got"]], axis=1))
         slots = self._tables["pair"].update(records.clock, pair)
         paired = self._pairs.update(records.clock, slots, direction, both)
+        *_, covariance, correlation = np.moveaxis(paired, 1, 0)
+        _damp(correlation, np.abs(covariance))
         statistics += [paired[:, 3 + i, r] for i in range(len(_PAIR)) for r in range(len(_PAIR_HALF_LIVES))]
         return np.concatenate(counts, axis=1), np.stack(statistics, axis=1)
 
@@ -184,6 +189,13 @@ class Rhythm:
             state.restore(exported["states"][kind])
         self._intervals.restore(exported["intervals"])
         self._pairs.restore(exported["pairs"])
+
+
+def _damp(correlation: NDArray[np.float64], covariance: NDArray[np.float64]) -> None:
+    """Divide covariances by `_LEAST_SPREAD` more than the correlations did, in place."""
+    np.divide(
+        correlation * covariance, covariance + _LEAST_SPREAD * np.abs(correlation), correlation, where=correlation != 0
+    )
 
 
 def _intervals(state: IntervalState, records: Records, slots: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,0 +1,130 @@
+"""Relations of a baseline: what is new scores higher than what is usual, however the log is cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+from baselines import DAY, MONDAY, anew, inventions, office, records
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inventions import CUTS, SECOND, pieces
+from oddlog_core.features import habits
+from oddlog_core.features.relations import AMOUNTS, RELATIONS, UNLIKE, Relations
+
+LATER = office("conn", 200, seed=8, start=MONDAY + 2 * DAY)
+
+
+@pytest.fixture(scope="module")
+def learned():
+    whole = office("conn", 1500, seed=5)
+    relations, judged = Relations.learn([whole])
+    return whole, relations, judged
+
+
+def usual(**changed):
+    """A connection as the office's are, but for what is changed."""
+    return {
+        "ts": MONDAY + 2 * DAY,
+        "id.orig_h": "10.0.0.3",
+        "id.resp_h": "10.0.1.2",
+        "id.resp_p": 443,
+        "proto": "tcp",
+        "orig_bytes": 1100,
+        "resp_bytes": 1100,
+        "duration": SECOND,
+        **changed,
+    }
+
+
+def judged(relations, *rows):
+    return dict(zip((*RELATIONS, *UNLIKE), relations.judge(records("conn", rows)).T, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changed", "risen"),
+    [
+        ({"id.resp_h": "10.0.1.77"}, ["new_destination", "new_pair"]),
+        ({"id.resp_p": 4444}, ["new_service"]),
+        ({"proto": "udp"}, ["new_service"]),
+        ({"id.orig_h": "10.0.0.77"}, ["new_source"]),
+        ({"id.resp_h": "10.0.0.250"}, ["new_destination"]),
+    ],
+)
+def test_what_the_baseline_never_saw_scores_higher_than_what_is_usual(learned, changed, risen):
+    found = judged(learned[1], usual(), usual(**changed))
+    for name in risen:
+        assert found[name][1] > found[name][0] + 1, name
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+@pytest.mark.parametrize("factor", [1e4, 1e-3])
+def test_amounts_of_another_size_are_many_deviations_off_on_the_side_they_are(learned, name, factor):
+    found = judged(learned[1], usual(), usual(**{name: int(usual()[name] * factor)}))[f"unlike_{name}"]
+    assert abs(found[0]) < 2
+    assert np.sign(found[1]) == np.sign(np.log(factor))
+    assert abs(found[1]) > 3
+
+
+def test_an_amount_that_is_unset_is_not_unlike_any(learned):
+    found = judged(learned[1], {key: value for key, value in usual().items() if key not in AMOUNTS})
+    assert [found[name][0] for name in UNLIKE] == [0, 0, 0]
+
+
+def test_the_baselines_own_records_are_about_as_usual_as_later_ones(learned):
+    _, relations, own = learned
+    later = relations.judge(LATER)
+    npt.assert_allclose(np.median(own, axis=0), np.median(later, axis=0), atol=0.5)
+    npt.assert_allclose(np.quantile(own, 0.9, axis=0), np.quantile(later, 0.9, axis=0), atol=1.0)
+
+
+@settings(max_examples=25)
+@given(CUTS)
+def test_cutting_a_log_into_other_batches_changes_no_bit(learned, cuts):
+    relations = learned[1]
+    parts = [relations.judge(anew(LATER, piece)) for piece in pieces(len(LATER), cuts)]
+    npt.assert_array_equal(np.concatenate(parts), relations.judge(LATER))
+
+
+@settings(max_examples=5)
+@given(cuts=CUTS)
+def test_a_baseline_teaches_the_same_however_it_is_cut(learned, tmp_path_factory, cuts):
+    whole, relations, own = learned
+    again, judged_again = Relations.learn([anew(whole, piece) for piece in pieces(len(whole), cuts)])
+    npt.assert_array_equal(judged_again, own)
+    folder = tmp_path_factory.mktemp("relations")
+    for name, one in (("one", relations), ("two", again)):
+        one.save(folder / name)
+    assert (folder / "one").read_bytes() == (folder / "two").read_bytes()
+
+
+@settings(max_examples=25)
+@given(invented=inventions("conn"))
+def test_saved_and_loaded_they_judge_the_same(learned, tmp_path_factory, invented):
+    relations = learned[1]
+    path = tmp_path_factory.mktemp("relations") / "relations.npz"
+    relations.save(path)
+    loaded = Relations.load(path)
+    for log in (LATER, invented):
+        npt.assert_array_equal(loaded.judge(log), relations.judge(log))
+
+
+@settings(max_examples=25)
+@given(inventions("conn"), inventions("conn"))
+def test_any_log_is_judged_by_any_other_in_finite_numbers(baseline, later):
+    relations, own = Relations.learn([baseline])
+    assert np.isfinite(own).all()
+    assert np.isfinite(relations.judge(later)).all()
+
+
+@settings(max_examples=5)
+@given(st.sampled_from([4, 16, 64]))
+def test_what_is_kept_of_a_baseline_is_bounded(learned, tmp_path_factory, most):
+    path = tmp_path_factory.mktemp("relations") / "relations.npz"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(habits, "_MOST", most)
+        relations, _ = Relations.learn([learned[0]])
+    relations.save(path)
+    with np.load(path) as kept:
+        assert max(len(kept[name]) for name in kept.files) == most
+    assert np.isfinite(relations.judge(LATER)).all()
