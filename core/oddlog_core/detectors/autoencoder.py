@@ -17,11 +17,12 @@ from oddlog_core.features.conn import (
     ConnFeatures,
     FeatureSpec,
     Scaling,
+    learn_features,
     learn_scaling,
     learn_spec,
 )
 from oddlog_core.features.relations import Relations
-from oddlog_core.features.rhythm import WARM_UP, Usual, learn_usual
+from oddlog_core.features.rhythm import WARM_UP, Usual
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
 from oddlog_core.span import per_day, split
 
@@ -99,22 +100,11 @@ class AutoencoderDetector(Detector):
             raise BaselineError(f"{cls.log}: {n} records are too few to learn from, {FEWEST} are the least")
         learned_from, held_back = split(baseline, options.held_back)
         spec = learn_spec(baseline, options.features)
-        usual = relations = None
-        judged: NDArray[np.float64] | None = None
-        if spec.evidence:
-            usual = learn_usual(learned_from)
-            relations, judged = Relations.learn(learned_from)
-        transformer = ConnFeatures(spec, usual, relations)
-        parts, start = [], 0
-        for batch in learned_from:
-            stop = start + len(batch)
-            parts.append(transformer.transform(batch, None if judged is None else judged[start:stop]))
-            start = stop
-        features = np.concatenate(parts)
+        transformer, features = learn_features(learned_from, spec)
         scaling = learn_scaling(features, spec, to_one=options.flow.loss == "bce")
         model, _ = flow.train(features, spec, scaling, options.flow, options.progress)
-        learned = Learned(spec, scaling, options.flow.architecture, usual)
-        detector = cls(learned, relations, flow.export(model, features.shape[1]))
+        learned = Learned(spec, scaling, options.flow.architecture, transformer.usual)
+        detector = cls(learned, transformer.relations, flow.export(model, features.shape[1]))
         scores = [detector._score(transformer.transform(batch)) for batch in held_back]
         return Fitted(detector, np.concatenate(scores), per_day(baseline))
 

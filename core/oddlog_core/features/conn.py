@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from oddlog_core.features.relations import RELATIONS, UNLIKE
-from oddlog_core.features.rhythm import COUNTS, STATISTICS, Rhythm
+from oddlog_core.features.relations import RELATIONS, UNLIKE, Relations
+from oddlog_core.features.rhythm import COUNTS, STATISTICS, Rhythm, learn_usual
 from oddlog_core.features.vocabulary import Vocabulary, count_values
 from oddlog_core.kernels.rolling import LARGEST, RollingState
 from oddlog_core.options import FeatureSet  # noqa: TC001 - msgspec reads it
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oddlog_core.features.relations import Relations
     from oddlog_core.features.rhythm import Usual
     from oddlog_core.records import Records
 
-__all__ = ["ConnFeatures", "FeatureSpec", "Scaling", "learn_scaling", "learn_spec"]
+__all__ = ["ConnFeatures", "FeatureSpec", "Scaling", "learn_features", "learn_scaling", "learn_spec"]
 
 MICROSECONDS = 1_000_000
 WINDOWS = {"1s": 1, "10s": 10, "60s": 60}
@@ -267,6 +266,29 @@ def _whole_days(baseline: Sequence[Records], days: NDArray[np.int64]) -> int:
     """Days in which at least 20 of the 24 hours have records."""
     hours = np.unique(np.concatenate([batch.clock // HOUR for batch in baseline]))
     return int(np.count_nonzero(np.bincount(np.searchsorted(days, hours // 24)) >= 20)) if len(hours) else 0
+
+
+def learn_features(baseline: Sequence[Records], spec: FeatureSpec) -> tuple[ConnFeatures, NDArray[np.float64]]:
+    """Learn what the features need to know of a baseline.
+
+    Returns
+    -------
+    features : ConnFeatures
+        As they are at the end of the baseline, to go on with what follows.
+    matrix : (n_records, n_columns) float64
+        Of the baseline itself, every stretch of it judged by the others.
+    """
+    usual = relations = judged = None
+    if spec.evidence:
+        usual = learn_usual(baseline)
+        relations, judged = Relations.learn(baseline)
+    features = ConnFeatures(spec, usual, relations)
+    parts, start = [], 0
+    for batch in baseline:
+        stop = start + len(batch)
+        parts.append(features.transform(batch, None if judged is None else judged[start:stop]))
+        start = stop
+    return features, np.concatenate(parts)
 
 
 def learn_scaling(features: NDArray[np.float64], spec: FeatureSpec, *, to_one: bool = False) -> Scaling:

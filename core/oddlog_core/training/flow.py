@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Epoch", "FlowAutoencoder", "Resident", "export", "fit", "train"]
 
-# Records of a step; fewer where an epoch would else have less than `_STEPS`: at 4,096 a log of 1,600 records was learned
-# from once an epoch, and its later part had five times the loss.
+# Records of a step; fewer where an epoch would else have less than `_STEPS`: at 4,096 a log of 1,600 records was one
+# step an epoch, and its later part had five times the loss.
 BATCH, _LEAST_BATCH = 4096, 64
 _STEPS = 64
 LEARNING_RATE = {"adam": 5e-3, "sgd": 5e-2}
