@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from baselines import DAY, MONDAY, office
 from oddlog_core.bundle import DETECTORS
+from oddlog_core.detectors.autoencoder import AutoencoderDetector
+from oddlog_core.options import FlowOptions
 from oddlog_core.span import cut
 from road import OPTIONS
 
 if TYPE_CHECKING:
-    from oddlog_core.detectors.contract import Detector, Fitted
+    from oddlog_core.detectors.contract import Detector, FitOptions, Fitted
     from oddlog_core.records import Records
 
 
@@ -22,6 +24,7 @@ class Case:
     """A detector's kind with what it learned, from what, and an ordinary day after that."""
 
     kind: type[Detector]
+    options: FitOptions
     baseline: list[Records]
     fitted: Fitted
     later: Records
@@ -37,21 +40,33 @@ class Case:
         return float(np.quantile(self.fitted.held_back, 0.9))
 
 
-def fit(kind: type[Detector], baseline: list[Records], progress: list[float]) -> Fitted:
+KINDS = {kind.name: (kind, OPTIONS) for kind in DETECTORS} | {
+    f"{AutoencoderDetector.name}-{features}": (
+        AutoencoderDetector,
+        replace(OPTIONS, features=features, flow=FlowOptions(architecture, loss=loss, epochs=2, seed=3)),
+    )
+    for features, architecture, loss in (("base", "ensemble", "mse"), ("rolling", "conv", "bce"))
+}
+"""By name: which detector learns, and how."""
+
+
+def fit(kind: type[Detector], options: FitOptions, baseline: list[Records], progress: list[float]) -> Fitted:
     """Fit, where what is needed for it is installed."""
     try:
-        return kind.fit(baseline, replace(OPTIONS, progress=progress.append))
+        return kind.fit(baseline, replace(options, progress=progress.append))
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         pytest.skip("torch is not installed: it comes with the extra `train`")
 
 
-@pytest.fixture(scope="session", params=DETECTORS, ids=lambda kind: kind.name)
+@pytest.fixture(scope="session", params=KINDS)
 def case(request) -> Case:
-    kind = request.param
+    kind, options = KINDS[request.param]
     whole = office(kind.log, 1500, seed=5)
     baseline = [cut(whole, 0, 700), cut(whole, 700, 1500)]
     progress: list[float] = []
-    fitted = fit(kind, baseline, progress)
-    return Case(kind, baseline, fitted, office(kind.log, 400, seed=6, start=MONDAY + 2 * DAY, days=0.5), progress)
+    fitted = fit(kind, options, baseline, progress)
+    return Case(
+        kind, options, baseline, fitted, office(kind.log, 400, seed=6, start=MONDAY + 2 * DAY, days=0.5), progress
+    )

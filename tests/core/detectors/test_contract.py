@@ -15,7 +15,7 @@ from oddlog_core.detectors.contract import Detector, FitOptions
 from oddlog_core.errors import BaselineError
 from oddlog_core.records import Records
 from oddlog_core.span import cut
-from road import OPTIONS, answer, batches_cut, batches_of
+from road import answer, batches_cut, batches_of
 
 FEW = settings(max_examples=12)
 
@@ -219,7 +219,7 @@ def test_held_back_scores_are_finite_and_counted_by_the_day(case):
 def test_the_same_records_teach_the_same_however_they_are_cut(case):
     whole = office(case.kind.log, 1500, seed=5)
     recut = [cut(whole, 0, 0), *batches_of(whole, 600), cut(whole, 0, 0)]
-    again = case.kind.fit(recut, OPTIONS)
+    again = case.kind.fit(recut, case.options)
     npt.assert_array_equal(again.held_back, case.fitted.held_back)
     assert again.per_day == case.fitted.per_day
     assert answer(again.detector, [case.later], case.threshold) == answer(case.detector, [case.later], case.threshold)
