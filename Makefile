@@ -53,7 +53,7 @@ $(DEV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/python $(PIP) --upgrade "pip>=25.1"
 	$(DEV)/bin/python $(PIP) "$$(sed -n 's/^\(torch==.*\)/\1/p' constraints.txt)"
-	$(DEV)/bin/python $(PIP) -e ".[cluster,train]" --group dev
+	$(DEV)/bin/python $(PIP) -e ".[cluster,report,train]" --group dev
 	touch $@
 
 clean:

@@ -11,7 +11,7 @@ FeatureSet = Literal["base", "rolling", "full"]
 """What the conn detector sees: what a connection was; how busy the network was around it; also who is usual there, how
 regular, and whatever else conn.log says."""
 
-Architecture = Literal["basic", "narrow", "deep", "overcomplete", "conv", "ensemble", "embedding"]
+Architecture = Literal["basic", "narrow", "double", "deep", "overcomplete", "conv", "ensemble", "embedding"]
 Optimizer = Literal["sgd", "adam"]
 Schedule = Literal["constant", "one-cycle"]
 Loss = Literal["bce", "mse"]
@@ -24,10 +24,10 @@ class FlowOptions:
     Attributes
     ----------
     architecture : str
-        ``basic`` (n-13-n), ``narrow`` (n-3-n), ``deep`` (n-26-13-5-13-26-n), ``overcomplete`` (128-64-12-6 and back),
-        ``conv`` (a feature map laid out by agglomerative clustering), ``ensemble`` (a small autoencoder for each group
-        of correlated features and one over their errors) or ``embedding`` (32-16-8-16-32 with learned tables for
-        codes, and their probabilities as output).
+        ``basic`` (n-13-n), ``narrow`` (n-3-n), ``double`` (n-26-13-n), ``deep`` (n-26-13-5-13-26-n), ``overcomplete``
+        (128-64-12-6 and back), ``conv`` (a feature map laid out by agglomerative clustering), ``ensemble`` (a small
+        autoencoder for each group of correlated features and one over their errors) or ``embedding`` (32-16-8-16-32
+        with learned tables for codes, and their probabilities as output).
     optimizer : {"sgd", "adam"}
     schedule : {"constant", "one-cycle"}
         Of the learning rate.

@@ -73,6 +73,11 @@ def _stack(*hidden: int) -> Callable[[NDArray[np.float32], int, int], Body]:
     return build
 
 
+def _double(sample: NDArray[np.float32], n_out: int, n_shares: int) -> Body:
+    """Two hidden layers, the second of them the narrowest, and from there straight to the outputs."""
+    return Body(_layers([sample.shape[1], 26, 13], last=True), _layers([13, n_out], last=False), n_shares)
+
+
 def _tree(sample: NDArray[np.float32], n_groups: int | None) -> AgglomerativeClustering:
     """Features clustered by how they correlate over a sample of the baseline, complete linkage."""
     spread = sample.std(axis=0) > 0
@@ -159,6 +164,7 @@ class _Ensemble(nn.Module):  # type: ignore[misc]
 ARCHITECTURES: dict[str, Callable[[NDArray[np.float32], int, int], nn.Module]] = {
     "basic": _stack(13),
     "narrow": _stack(3),
+    "double": _double,
     "deep": _stack(26, 13, 5),
     "overcomplete": _stack(128, 64, 12, 6),
     "conv": _Conv,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 COMMANDS = {
+    "compare": "Compare models of conn logs.",
     "evaluate": "Judge a scores file by labels.",
     "inspect": "Print what a bundle has learned.",
     "score": "Score archived logs.",

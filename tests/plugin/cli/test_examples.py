@@ -18,6 +18,8 @@ from oddlog.cli import COMMANDS
 from oddlog.simulate import simulate
 
 IN_ORDER = ("train", "score", "evaluate", "inspect", "warm")
+if importlib.util.find_spec("torch") and importlib.util.find_spec("matplotlib"):
+    IN_ORDER += ("compare",)
 EXAMPLE = re.compile(r"^  Examples?:\n((?:    .+\n)+)", re.MULTILINE)
 
 
