@@ -239,14 +239,14 @@ def _rolling(rows: Sequence[Row]) -> Iterator[str]:
     verdict = "holds" if 1 - rolling / base >= _ROLLING_CUT else "does not hold"
     yield (
         f"Rolling features cut the loss by {_share(_ROLLING_CUT)} or more (0.208 to 0.118 in the article): {verdict}. "
-        f"In the median it goes from {base:.3f} over {first.n_columns} columns to {rolling:.3f} over {other.n_columns}, "
+        f"The median goes from {base:.3f} over {first.n_columns} columns to {rolling:.3f} over {other.n_columns}, "
         f"{_percent(rolling / base - 1)}; on the {first.n_shared} shared columns from {here:.3f} to {there:.3f}, "
         f"{_percent(there / here - 1)}."
     )
     above, beyond = _percent((rolling - other.floor) / (base - first.floor) - 1), there - other.shared_floor
     yield (
-        f"No loss can go below the entropy of the columns themselves, {first.floor:.3f} and {other.floor:.3f}; above "
-        f"it, it goes from {base - first.floor:.3f} to {rolling - other.floor:.3f}, {above}; on the shared columns from "
+        f"No loss goes below the entropy of the columns themselves, {first.floor:.3f} and {other.floor:.3f}; above it, "
+        f"it goes from {base - first.floor:.3f} to {rolling - other.floor:.3f}, {above}; on the shared columns from "
         f"{here - first.shared_floor:.3f} to {beyond:.3f}, {_percent(beyond / (here - first.shared_floor) - 1)}."
     )
 
