@@ -12,7 +12,7 @@ from oddlog_core.options import FlowOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from oddlog_core.detectors.contract import Detector, Reason, Scored
+    from oddlog_core.detectors.contract import Context, Detector, Reason, Scored
     from oddlog_core.records import Records
 
 OPTIONS = FitOptions(
@@ -28,6 +28,7 @@ class Told(NamedTuple):
     clock: int
     score: float
     reasons: tuple[Reason, ...] = ()
+    context: Context | None = None
 
 
 class Answer(NamedTuple):
@@ -64,7 +65,9 @@ def _take(detector: Detector, scored: Scored, before: int, given: Answer) -> Non
         if scored.final[i]:
             given.scores.append(told)
         if scored.odd[i]:
-            given.findings.append(told._replace(reasons=detector.explain(scored, i)))
+            given.findings.append(
+                told._replace(reasons=detector.explain(scored, i), context=detector.context(scored, i))
+            )
 
 
 def batches_of(whole: Records, size: int) -> list[Records]:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from oddlog_core.detectors.behaviour import Behaviour
+    from oddlog_core.features.flows import Flow
     from oddlog_core.options import FeatureSet
     from oddlog_core.records import Records
 
-__all__ = ["Detector", "FitOptions", "Fitted", "Reason", "Scored"]
+__all__ = ["Context", "Detector", "FitOptions", "Fitted", "Reason", "Scored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,31 @@ class Reason:
         Value seen and value expected, in the field's own unit (seconds, bytes, packets); None where it is unset.
     share : float
         Share of the score that this field carries, 0 to 1.
+    of : float, optional
+        What `seen` is a part of: how often the baseline had anything there, or the mean that a deviation is from.
     """
 
     field: str
     seen: str | float | None
     expected: str | float | None
     share: float
+    of: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an odd record is set beside.
+
+    Attributes
+    ----------
+    usual : Flow or None
+        What its source usually does that is nearest to it.
+    behaviour : Behaviour or None
+        The kind of connections that it resembles most.
+    """
+
+    usual: Flow | None
+    behaviour: Behaviour | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +201,10 @@ class Detector(ABC):
     @abstractmethod
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """Why one score is as it is, the weightiest reason first."""
+
+    def context(self, scored: Scored, index: int) -> Context | None:  # noqa: ARG002
+        """What one score's record is set beside; None for a detector that has nothing of the kind."""
+        return None
 
     def close(self, state: Any, threshold: float, now: int | None = None) -> Scored | None:  # noqa: ARG002
         """Close what is open: at the end of a log, or, where `now` is given, what a silent log has left open.

@@ -120,6 +120,15 @@ class Chain:
         surprise: NDArray[np.float64] = -np.log(p)
         return surprise
 
+    def often(self, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How often each value was in its narrowest context, and how often any was, (n, 2).
+
+        0 also of what was too rare to be kept.
+        """
+        count = _found(self.seen[0], self._seen[0].find(joined(contexts[0], values)))[:, 1]
+        total = _found(self.contexts[0], self._contexts[0].find(contexts[0]))[:, 1]
+        return np.stack([count, total], axis=1)
+
     @classmethod
     def learn(
         cls, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Categories, Records
 
-__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Relations"]
+__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Relations", "logarithms", "place"]
 
 RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
 """How much less likely than usual for such a connection each is, in nats: the destination for this source and service,
@@ -35,6 +35,7 @@ UNLIKE = tuple(f"unlike_{name}" for name in AMOUNTS)
 # Nats, and standard deviations of logarithms: less is no habit but rounding.
 _LEAST_SURPRISE, _LEAST_SPREAD = 0.5, 0.1
 _INTERNAL, _EXTERNAL, _MULTICAST, _NAMELESS = range(4)
+_PLACES = ("inside", "internet", "multicast", "unknown")
 
 
 @lru_cache(maxsize=1 << 16)
@@ -47,6 +48,11 @@ def _kind(address: str) -> int:
     if place.is_multicast or address.endswith(".255"):
         return _MULTICAST
     return _INTERNAL if place.is_private else _EXTERNAL
+
+
+def place(address: str) -> str:
+    """Where an address is: ``inside``, ``internet``, ``multicast`` or ``unknown``."""
+    return _PLACES[_kind(address)]
 
 
 def _kinds(column: Categories) -> NDArray[np.int64]:
@@ -78,7 +84,7 @@ def _questions(records: Records) -> tuple[dict[str, _Question], list[NDArray[np.
     return questions, [port, at_destination, joined(source, at_destination)]
 
 
-def _logarithms(records: Records) -> NDArray[np.float64]:
+def logarithms(records: Records) -> NDArray[np.float64]:
     """`AMOUNTS` as ``log1p`` of microseconds and bytes, (n, 3), nan where unset."""
     amounts = np.stack([records.integers[name] for name in AMOUNTS], axis=1)
     return np.where(amounts == MISSING, np.nan, np.log1p(np.maximum(amounts, 0)))
@@ -122,10 +128,10 @@ class Relations:
                 _end_to_end([part.usual for part in parts]), surprise[:, None], _LEAST_SURPRISE
             )
             columns.append(surprise - expected[:, 0, 0])
-        logarithms = np.concatenate([_logarithms(batch) for batch in baseline])
-        amounts, expected = Typical.learn(_end_to_end(contexts), logarithms, _LEAST_SPREAD)
+        logged = np.concatenate([logarithms(batch) for batch in baseline])
+        amounts, expected = Typical.learn(_end_to_end(contexts), logged, _LEAST_SPREAD)
         return cls(chains, usual, amounts), np.concatenate(
-            [np.stack(columns, axis=1), _unlike(logarithms, expected)], axis=1
+            [np.stack(columns, axis=1), _unlike(logged, expected)], axis=1
         )
 
     def judge(self, records: Records) -> NDArray[np.float64]:
@@ -142,8 +148,18 @@ class Relations:
             asked = questions[name]
             surprise = self.chains[name].surprise(asked.contexts, asked.value)
             columns.append(surprise - self.usual[name].expected(asked.usual)[:, 0, 0])
-        unlike = _unlike(_logarithms(records), self.amounts.expected(contexts))
+        unlike = _unlike(logarithms(records), self.amounts.expected(contexts))
         return np.concatenate([np.stack(columns, axis=1), unlike], axis=1)
+
+    def often(self, records: Records) -> dict[str, NDArray[np.int64]]:
+        """How often the baseline had what each of `RELATIONS` asks for, and out of how many connections, (n, 2)."""
+        questions, _ = _questions(records)
+        return {name: self.chains[name].often(questions[name].contexts, questions[name].value) for name in RELATIONS}
+
+    def typical(self, records: Records) -> NDArray[np.float64]:
+        """`AMOUNTS` that are typical of such connections, (n, 3), in microseconds and bytes."""
+        _, contexts = _questions(records)
+        return np.expm1(self.amounts.expected(contexts)[:, 0])
 
     def save(self, path: Path) -> None:
         """Write a file that NumPy opens as it opens its own .npz."""
@@ -177,5 +193,5 @@ def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[
     return [np.concatenate(keys) for keys in zip(*batches, strict=True)]
 
 
-def _unlike(logarithms: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.nan_to_num((logarithms - expected[:, 0]) / expected[:, 1])
+def _unlike(logged: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.nan_to_num((logged - expected[:, 0]) / expected[:, 1])
