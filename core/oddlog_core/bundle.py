@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from oddlog_core.calibration import Calibration  # noqa: TC001  # msgspec reads the annotations
+from oddlog_core.budget import Budget  # noqa: TC001  # msgspec reads the annotations
+from oddlog_core.calibration import Calibration  # noqa: TC001
+from oddlog_core.chains import Chains  # noqa: TC001
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.hosts import HostsDetector
 from oddlog_core.detectors.kmodes import KModesDetector
@@ -59,6 +61,8 @@ class _Manifest(msgspec.Struct, frozen=True):
     comment: str
     detectors: dict[str, _Entry]
     files: dict[str, str]
+    chains: Chains | None = None
+    budget: Budget | None = None
     sha256: str = ""
     """Of the manifest itself without these digits: the calibrations in it decide as much as any model."""
 
@@ -92,6 +96,10 @@ class Bundle:
         Short hash over all of it; names it in notices.
     trained : mapping of str to Trained
         By the detector's name.
+    chains : Chains or None
+        What chains of weak findings the baseline has.
+    budget : Budget or None
+        How many notices a day it would have had.
     """
 
     oddlog: str
@@ -99,9 +107,20 @@ class Bundle:
     comment: str
     digest: str
     trained: Mapping[str, Trained]
+    chains: Chains | None = None
+    budget: Budget | None = None
 
 
-def write_bundle(folder: Path, trained: Mapping[str, Trained], *, oddlog: str, created: str, comment: str) -> None:
+def write_bundle(
+    folder: Path,
+    trained: Mapping[str, Trained],
+    *,
+    oddlog: str,
+    created: str,
+    comment: str,
+    chains: Chains | None = None,
+    budget: Budget | None = None,
+) -> None:
     """Write a bundle beside its final place and then move it there, replacing a bundle that is there.
 
     Raises
@@ -127,6 +146,8 @@ def write_bundle(folder: Path, trained: Mapping[str, Trained], *, oddlog: str, c
             for path in sorted(draft.rglob("*"))
             if path.is_file()
         },
+        chains,
+        budget,
     )
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     sealed = msgspec.structs.replace(manifest, sha256=_sha256(content))
@@ -191,7 +212,10 @@ def read_bundle(folder: Path) -> Bundle:
         if name not in kinds:
             raise BundleError(f"{path}: no detector is called {name!r}; was it written by a newer oddlog?")
         trained[name] = Trained(kinds[name].load(folder / name), entry.calibration, entry.about)
-    return Bundle(manifest.oddlog, manifest.created, manifest.comment, _sha256(content)[:12], trained)
+    digest = _sha256(content)[:12]
+    return Bundle(
+        manifest.oddlog, manifest.created, manifest.comment, digest, trained, manifest.chains, manifest.budget
+    )
 
 
 def _sha256(content: bytes) -> str:

@@ -108,6 +108,10 @@ class Calibration(msgspec.Struct, frozen=True):
         """Days in which the baseline shows one score at least this high: 1 / (p-value * scores a day)."""
         return 1 / (self.p_value(score) * self.per_day)
 
+    def rarity_of(self, score: float) -> float:
+        """Rarity of one score."""
+        return float(self.rarity(np.array([score]))[0])
+
     def threshold(self, days: float) -> float:
         """Return the lowest score as rare as once in `days`: minus infinity if all are, infinity if none is."""
         p = 1 / (days * self.per_day)

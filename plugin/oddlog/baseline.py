@@ -12,10 +12,12 @@ from oddlog_core.calibration import Calibration
 from oddlog_core.detectors.contract import FitOptions
 from oddlog_core.errors import BaselineError
 from oddlog_core.options import FlowOptions
+from oddlog_core.span import split
 
 from oddlog import __version__
 from oddlog.errors import OddlogError
 from oddlog.pipeline import Clock
+from oddlog.queueing import learn_queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +75,8 @@ def train(
     """
     check_free(bundle)
     trained: dict[str, Trained] = {}
+    before: dict[str, Trained] = {}
+    since: dict[str, int] = {}
     left_out: dict[str, str] = {}
     for kind in DETECTORS:
         if kind.log not in logs.names:
@@ -111,8 +115,14 @@ def train(
         )
         calibration = Calibration.fit(fitted.held_back, fitted.per_day)
         trained[kind.name] = Trained(fitted.detector, calibration, about)
+        before[kind.name] = Trained(fitted.before or fitted.detector, calibration, about)
+        later = split(baseline, config.train.held_back)[1]
+        since[kind.log] = max(since.get(kind.log, 0), int(later[0].clock[0]))
     if not trained:
         raise OddlogError("nothing could be learned: " + "; ".join(f"{log}: {why}" for log, why in left_out.items()))
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    write_bundle(bundle, trained, oddlog=__version__, created=created, comment=comment)
+    on_progress("the queue", 0.0)
+    chains, budget = learn_queue(logs, before, since, config)
+    on_progress("the queue", 1.0)
+    write_bundle(bundle, trained, oddlog=__version__, created=created, comment=comment, chains=chains, budget=budget)
     return Learned({name: one.about for name, one in trained.items()}, left_out)

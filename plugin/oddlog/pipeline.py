@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from oddlog_core.kernels.timeline import CLOCK_STATE, advance
 
-from oddlog.notices import Finding
+from oddlog.notices import CEILING, WEAK, Candidate, Finding, Queue
 from oddlog.packing import pack
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from oddlog.config import Config
     from oddlog.logs import Batch, Order
 
-__all__ = ["SCORES", "WRITTEN", "Clock", "Outcome", "Road", "roads"]
+__all__ = ["SCORES", "WRITTEN", "Clock", "Outcome", "Road", "queue", "roads", "threshold"]
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 SCORES = pa.schema(
@@ -106,7 +107,7 @@ class Outcome:
     ----------
     scores : list of pyarrow.RecordBatch
         Final scores as rows of `SCORES`, by detector.
-    findings : list of Finding
+    candidates : list of Candidate
         By detector.
     since, until : int
         The clock at its first record and at its last.
@@ -115,7 +116,7 @@ class Outcome:
     """
 
     scores: list[pa.RecordBatch]
-    findings: list[Finding]
+    candidates: list[Candidate]
     since: int
     until: int
     fell: bool = False
@@ -149,9 +150,11 @@ class Road:
         """Notice types of its detectors, without the module."""
         return [one.detector.note for one in self._trained.values()]
 
-    def take(self, batch: Batch) -> Iterator[Outcome]:
-        """Score the next batch."""
+    def take(self, batch: Batch, since: int | None = None) -> Iterator[Outcome]:
+        """Score the next batch, but for what was before `since`."""
         for piece, records, fell in self.clock.runs(batch):
+            if since is not None and records.clock[-1] < since:
+                continue
             parts = [
                 (one, one.detector.score_samples(records, self._states[name], self._thresholds[name]))
                 for name, one in self._trained.items()
@@ -203,14 +206,19 @@ class Road:
     def _outcome(
         self, parts: list[tuple[Trained, Scored]], batch: Batch | None, since: int, until: int, fell: bool = False
     ) -> Outcome:
-        scores, findings = [], []
+        scores, candidates = [], []
         for one, scored in parts:
             p_value = one.calibration.p_value(scored.score)
             rarity = 1 / (p_value * one.calibration.per_day)
-            odd = np.flatnonzero(scored.odd).tolist()
-            findings += [self._finding(one, scored, i, float(rarity[i]), batch) for i in odd]
+            threshold = self._thresholds[one.detector.name]
+            # A host-window past the threshold was told of as soon as it was certain, and is no second time.
+            weak = scored.final & (rarity >= WEAK) & (scored.score < threshold)
+            candidates += [
+                self._candidate(one, scored, i, float(rarity[i]), batch)
+                for i in np.flatnonzero(scored.odd | weak).tolist()
+            ]
             scores.append(self._rows(one, scored, p_value, rarity, batch))
-        return Outcome(scores, findings, since, until, fell)
+        return Outcome(scores, candidates, since, until, fell)
 
     def _rows(
         self,
@@ -247,6 +255,23 @@ class Road:
             window,
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCORES)
+
+    def _candidate(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Candidate:
+        if scored.host is not None:
+            ends: tuple[Any, ...] = (scored.host[i] or None, None, None)
+        elif batch is not None:
+            row = int(scored.row[i])
+            ends = tuple(batch.table[name][row].as_py() for name in ("id.orig_h", "id.resp_h", "id.resp_p"))
+        return Candidate(
+            one.detector.note,
+            one.detector.name,
+            self.log,
+            int(scored.clock[i]),
+            rarity,
+            bool(scored.odd[i]),
+            *ends,
+            tell=partial(self._finding, one, scored, i, rarity, batch),
+        )
 
     def _finding(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Finding:
         row = int(scored.row[i])
@@ -291,8 +316,8 @@ def _record(batch: Batch, row: int) -> dict[str, Any]:
 
 
 def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
-    """A road for each log that the bundle knows, their thresholds sharing `notices_per_day` evenly."""
-    days = len(bundle.trained) / config.notices_per_day
+    """A road for each log that the bundle knows."""
+    days = threshold(bundle, config)
     logs = dict.fromkeys(one.detector.log for one in bundle.trained.values())
     return {
         log: Road(
@@ -304,3 +329,18 @@ def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
         )
         for log in logs
     }
+
+
+def queue(bundle: Bundle, config: Config) -> Queue:
+    """What decides which of the roads' candidates are told."""
+    return Queue(
+        bundle.chains, threshold(bundle, config), config.suppress_for, max(round(CEILING * config.notices_per_day), 1)
+    )
+
+
+def threshold(bundle: Bundle, config: Config) -> float:
+    """Rarity in days from which a score is a finding."""
+    n_queues = len(bundle.trained) + (bundle.chains is not None)
+    if bundle.budget is None:
+        return n_queues / config.notices_per_day
+    return bundle.budget.threshold(config.notices_per_day, n_queues)

@@ -65,14 +65,17 @@ class Fitted:
     ----------
     detector : Detector
     held_back : (n,) float64
-        Scores of the latest part of the baseline.
+        Scores of the latest part of the baseline, by `before`.
     per_day : float
         Scores a day in the whole baseline.
+    before : Detector, optional
+        As it was when it had not yet learned from what was held back; `detector` itself where it never does.
     """
 
     detector: Detector
     held_back: NDArray[np.float64]
     per_day: float
+    before: Detector | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,10 @@ class Chain:
         total = _found(self.contexts[0], self._contexts[0].find(contexts[0]))[:, 1]
         return np.stack([count, total], axis=1)
 
+    def knows(self, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each value was seen at all in its widest context, (n,)."""
+        return self._seen[-1].find(joined(contexts[-1], values)) >= 0
+
     @classmethod
     def learn(
         cls, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64]

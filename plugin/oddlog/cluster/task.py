@@ -201,7 +201,7 @@ class _Rows:
         self._rows = 0
 
     def keep(self, outcome: Outcome) -> Outcome:
-        """Take an outcome's rows."""
+        """Take an outcome's rows, and leave of its candidates what can be sent."""
         rows = sum(map(len, outcome.scores))
         if rows:
             if self._writer is None:
@@ -211,7 +211,7 @@ class _Rows:
             self._rows += rows
             if self._rows >= _PART_ROWS:
                 self.finish()
-        return replace(outcome, scores=[])
+        return replace(outcome, scores=[], candidates=[candidate.settled() for candidate in outcome.candidates])
 
     def finish(self) -> list[bytes]:
         """End the file that is being written; all of them."""

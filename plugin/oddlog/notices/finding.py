@@ -37,6 +37,12 @@ class Finding:
         Digest of the bundle that judged.
     record : mapping of str to Any
         The record's fields that are set, by Zeek's names; times and intervals in microseconds. Empty for a host-window.
+    n : int
+        Findings that it stands for.
+    name, said : str, optional
+        What its id is made of and what it says, where it speaks of other findings.
+    links : tuple of mapping
+        What an incident is a chain of.
     """
 
     log: str
@@ -58,6 +64,10 @@ class Finding:
     reasons: tuple[Reason, ...]
     bundle: str
     record: Mapping[str, Any] = field(default_factory=dict)
+    n: int = 1
+    name: str | None = None
+    said: str | None = None
+    links: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def id(self) -> str:
@@ -66,5 +76,5 @@ class Finding:
         Every field counts: ntlm and dce_rpc records share a uid and may share a time, and a long connection's records
         differ in nothing but what it has sent so far.
         """
-        about = (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
+        about = self.name or (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
         return hashlib.blake2b(repr(about).encode(), digest_size=10).hexdigest()

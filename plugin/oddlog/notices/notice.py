@@ -10,7 +10,7 @@ from oddlog.notices.amounts import rarity_words
 from oddlog.notices.words import message, reason_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from oddlog.notices.finding import Finding
 
@@ -89,7 +89,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
             "src": finding.orig_h,
             "dst": finding.resp_h,
             "p": finding.resp_p,
-            "n": 1,
+            "n": finding.n,
             "peer_descr": "oddlog",
             "actions": ["Notice::ACTION_LOG"],
             "suppress_for": float(suppress_for),
@@ -102,10 +102,16 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
                 "score": finding.score,
                 "rarity": finding.rarity,
                 "reasons": reasons,
+                "chain": [_link(link, most) for link in finding.links] or None,
             },
         },
         most,
     )
+
+
+def _link(link: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """One of the findings that an incident is a chain of."""
+    return _set({**link, "ts": _time(link["ts"]), "note": f"Oddlog::{link['note']}"}, most)
 
 
 def _time(moment: int) -> msgspec.Raw:

@@ -32,12 +32,16 @@ def reason_words(reason: Reason, finding: Finding) -> str:
     return str(_speaker(finding).clauses([reason], finding)[0])
 
 
-def message(finding: Finding) -> str:
-    """What happened and the main reason, then the other reasons, then how rare it is."""
+def message(finding: Finding, *, how_rare: bool = True) -> str:
+    """What happened and the main reason, then the other reasons, then, if asked for, how rare it is."""
+    if finding.said is not None:
+        return finding.said
     speaker = _speaker(finding)
     clauses = speaker.clauses(finding.reasons, finding)
     said = [clause for clause in clauses if clause.share >= _LEAST_SHARE][:_MOST_CLAUSES] or clauses[:1]
+    if not how_rare:
+        return str(speaker.sentence(finding, said))
     once = rarity_words(finding.rarity)
     # 'About twice a day' by itself would read as what this host does.
-    how_rare = f"{once[0].upper()}{once[1:]}." if finding.rarity >= 1 else f"The baseline shows one as odd {once}."
-    return f"{speaker.sentence(finding, said)} {how_rare}"
+    often = f"{once[0].upper()}{once[1:]}." if finding.rarity >= 1 else f"The baseline shows one as odd {once}."
+    return f"{speaker.sentence(finding, said)} {often}"
