@@ -162,7 +162,7 @@ class Rhythm:
         paired = self._pairs.update(records.clock, slots, direction, both)
         *_, covariance, correlation = np.moveaxis(paired, 1, 0)
         _damp(correlation, np.abs(covariance))
-        statistics[:, first:] = paired[:, 3:].reshape(n, -1)
+        statistics[:, first:] = paired[:, 3:].reshape(n, len(STATISTICS) - first)
         return counts, statistics
 
     def export(self) -> dict[str, Any]:
