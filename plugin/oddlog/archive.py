@@ -36,7 +36,7 @@ PARTS = "part-*.parquet"
 
 T = TypeVar("T")
 _KEPT = 10
-# Batches read before they are scored; each is a few MiB.
+# Batches that wait before a thread; each is a few MiB, and up to 20 with its features.
 _AHEAD = 3
 
 
@@ -193,16 +193,16 @@ def tell(
     return summary
 
 
-def ahead(batches: Iterator[T]) -> Iterator[T]:
-    """Read the next batches on a second thread while this one scores."""
-    with ThreadPoolExecutor(1) as reader:
+def ahead(coming: Iterator[T]) -> Iterator[T]:
+    """Make what comes next on another thread, one after the other, while this one uses what has come."""
+    with ThreadPoolExecutor(1) as maker:
         try:
-            waiting = deque(reader.submit(next, batches, None) for _ in range(_AHEAD))
-            while (batch := waiting.popleft().result()) is not None:
-                waiting.append(reader.submit(next, batches, None))
-                yield batch
+            waiting = deque(maker.submit(next, coming, None) for _ in range(_AHEAD))
+            while (made := waiting.popleft().result()) is not None:
+                waiting.append(maker.submit(next, coming, None))
+                yield made
         finally:
-            reader.shutdown(cancel_futures=True)
+            maker.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -223,10 +223,10 @@ def _behind() -> Iterator[Callable[..., None]]:
 
 def _outcomes(road: Road, logs: Logs, write: Callable[[Outcome], None]) -> Iterator[Outcome]:
     """What comes of one log, its scores written on the way."""
-    for batch in ahead(logs.batches(road.log)):
-        for outcome in road.take(batch):
-            write(outcome)
-            yield outcome
+    for score_begun in ahead(begun for batch in ahead(logs.batches(road.log)) for begun in road.begin(batch)):
+        outcome = score_begun()
+        write(outcome)
+        yield outcome
     for outcome in road.close():
         write(outcome)
         yield outcome

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from oddlog.notices import Finding
 from oddlog.packing import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from oddlog_core.bundle import Bundle, Trained
@@ -151,12 +152,22 @@ class Road:
 
     def take(self, batch: Batch) -> Iterator[Outcome]:
         """Score the next batch."""
+        for begun in self.begin(batch):
+            yield begun()
+
+    def begin(self, batch: Batch) -> Iterator[Callable[[], Outcome]]:
+        """Carry all state past the next batch, and give what scores it, which needs none of that state."""
         for piece, records, fell in self.clock.runs(batch):
-            parts = [
-                (one, one.detector.score_samples(records, self._states[name], self._thresholds[name]))
+            begun = [
+                (one, one.detector.begin(records, self._states[name], self._thresholds[name]))
                 for name, one in self._trained.items()
             ]
-            yield self._outcome(parts, piece, int(records.clock[0]), int(records.clock[-1]), fell)
+            yield partial(self._end, begun, piece, int(records.clock[0]), int(records.clock[-1]), fell)
+
+    def _end(
+        self, begun: list[tuple[Trained, Callable[[], Scored]]], piece: Batch, since: int, until: int, fell: bool
+    ) -> Outcome:
+        return self._outcome([(one, score()) for one, score in begun], piece, since, until, fell)
 
     def close(self, now: int | None = None) -> Iterator[Outcome]:
         """Close what is open at the end of the log, or what silence until `now` has left open."""
