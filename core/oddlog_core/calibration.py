@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 import numpy as np
 
+from oddlog_core.kernels.ranking import ranks
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -99,7 +101,7 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
             Above 0, at most 1.
         """
         scores, exceed = self._arrays
-        p: NDArray[np.float64] = exceed[np.searchsorted(scores, score, side="left")]
+        p: NDArray[np.float64] = exceed[ranks(scores, score)]
         far = np.flatnonzero(score > self.tail_start)
         beyond = (score[far] - self.tail_start) / self.tail_scale
         shape = self.tail_shape

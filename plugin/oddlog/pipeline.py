@@ -52,9 +52,11 @@ SCORES = pa.schema(
 WRITTEN: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": [name for name, kind in zip(SCORES.names, SCORES.types, strict=True) if kind == _TEXT],
+    "column_encoding": {"uid": "DELTA_LENGTH_BYTE_ARRAY"}
+    | dict.fromkeys(("ts", "score", "p_value", "rarity"), "BYTE_STREAM_SPLIT"),
     "write_statistics": ["ts", "score", "rarity"],
 }
-"""How scores.parquet is written: dictionaries and statistics only where they help take a third less time."""
+"""How scores.parquet is written: in the encodings that take least time, two thirds of plain values' and a tenth more bytes."""
 
 
 @dataclass(slots=True)
