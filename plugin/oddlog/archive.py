@@ -37,7 +37,7 @@ PARTS = "part-*.parquet"
 T = TypeVar("T")
 _KEPT = 10
 # Batches that wait before a thread; each is a few MiB, and up to 20 with its features.
-_AHEAD = 3
+_AHEAD = 2
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numba import config, njit
+from numba.np import linalg
 from numba.core.caching import (
     CompileResultCacheImpl,
     FunctionCache,
@@ -20,6 +21,13 @@ from numba.core.caching import (
 )
 
 from oddlog_core.errors import UncachedWarning
+
+# Whether there is a BLAS, numba asks SciPy, whose import takes a tenth of a second. No kernel needs it, and what
+# does, `np.dot`, asks for itself.
+_ensure_blas, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+import numba.np.arraymath  # noqa: E402, F401
+
+linalg.ensure_blas = _ensure_blas
 
 if TYPE_CHECKING:
     from collections.abc import Callable

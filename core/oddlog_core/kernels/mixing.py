@@ -1,6 +1,7 @@
 """Keys mixed with each other: one 64-bit number for several."""
 
 import numpy as np
+from numba import njit
 
 from oddlog_core.kernels._jit import kernel
 
@@ -14,7 +15,7 @@ _30, _27, _31 = np.uint64(30), np.uint64(27), np.uint64(31)
 _KEYS = "Array(int64, 1, 'C', readonly=True)"
 
 
-@kernel("uint64(uint64)")
+@njit(error_model="numpy")
 def _finalised(key):
     key = (key ^ (key >> _30)) * _FIRST
     key = (key ^ (key >> _27)) * _SECOND
