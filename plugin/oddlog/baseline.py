@@ -113,9 +113,10 @@ def train(
         about = About(
             sum(map(len, baseline)), len(fitted.held_back), int(baseline[0].clock[0]), int(baseline[-1].clock[-1])
         )
-        calibration = Calibration.fit(fitted.held_back, fitted.per_day)
-        trained[kind.name] = Trained(fitted.detector, calibration, about)
-        before[kind.name] = Trained(fitted.before or fitted.detector, calibration, about)
+        trained[kind.name], before[kind.name] = (
+            Trained(one.detector, Calibration.fit(one.held_back, one.per_day), about)
+            for one in (fitted, fitted.before or fitted)
+        )
         later = split(baseline, config.train.held_back)[1]
         since[kind.log] = max(since.get(kind.log, 0), int(later[0].clock[0]))
     if not trained:

@@ -20,7 +20,7 @@ from oddlog.notices import CEILING, WEAK, Candidate, Finding, Queue
 from oddlog.packing import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from oddlog_core.bundle import Bundle, Trained
@@ -52,9 +52,11 @@ SCORES = pa.schema(
 WRITTEN: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": [name for name, kind in zip(SCORES.names, SCORES.types, strict=True) if kind == _TEXT],
+    "column_encoding": {"uid": "DELTA_LENGTH_BYTE_ARRAY"}
+    | dict.fromkeys(("ts", "score", "p_value", "rarity"), "BYTE_STREAM_SPLIT"),
     "write_statistics": ["ts", "score", "rarity"],
 }
-"""How scores.parquet is written: dictionaries and statistics only where they help take a third less time."""
+"""How scores.parquet is written: in the encodings that take least time, two thirds of plain values' and a tenth more bytes."""
 
 
 @dataclass(slots=True)
@@ -152,14 +154,24 @@ class Road:
 
     def take(self, batch: Batch, since: int | None = None) -> Iterator[Outcome]:
         """Score the next batch, but for what was before `since`."""
+        for begun in self.begin(batch, since):
+            yield begun()
+
+    def begin(self, batch: Batch, since: int | None = None) -> Iterator[Callable[[], Outcome]]:
+        """Carry all state past the next batch, and give what scores it, which needs none of that state."""
         for piece, records, fell in self.clock.runs(batch):
             if since is not None and records.clock[-1] < since:
                 continue
-            parts = [
-                (one, one.detector.score_samples(records, self._states[name], self._thresholds[name]))
+            begun = [
+                (one, one.detector.begin(records, self._states[name], self._thresholds[name]))
                 for name, one in self._trained.items()
             ]
-            yield self._outcome(parts, piece, int(records.clock[0]), int(records.clock[-1]), fell)
+            yield partial(self._end, begun, piece, int(records.clock[0]), int(records.clock[-1]), fell)
+
+    def _end(
+        self, begun: list[tuple[Trained, Callable[[], Scored]]], piece: Batch, since: int, until: int, fell: bool
+    ) -> Outcome:
+        return self._outcome([(one, score()) for one, score in begun], piece, since, until, fell)
 
     def close(self, now: int | None = None) -> Iterator[Outcome]:
         """Close what is open at the end of the log, or what silence until `now` has left open."""
@@ -257,11 +269,10 @@ class Road:
         return pa.RecordBatch.from_arrays(columns, schema=SCORES)
 
     def _candidate(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Candidate:
-        if scored.host is not None:
-            ends: tuple[Any, ...] = (scored.host[i] or None, None, None)
-        elif batch is not None:
+        source, target, port = scored.host[i] or None if scored.host is not None else None, None, None
+        if scored.host is None and batch is not None:
             row = int(scored.row[i])
-            ends = tuple(batch.table[name][row].as_py() for name in ("id.orig_h", "id.resp_h", "id.resp_p"))
+            source, target, port = (batch.table[name][row].as_py() for name in ("id.orig_h", "id.resp_h", "id.resp_p"))
         return Candidate(
             one.detector.note,
             one.detector.name,
@@ -269,8 +280,10 @@ class Road:
             int(scored.clock[i]),
             rarity,
             bool(scored.odd[i]),
-            *ends,
-            tell=partial(self._finding, one, scored, i, rarity, batch),
+            source,
+            target,
+            port,
+            partial(self._finding, one, scored, i, rarity, batch),
         )
 
     def _finding(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Finding:

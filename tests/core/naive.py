@@ -168,7 +168,8 @@ def likelihood(seen, contexts, value, discount, concentration):
     for level in range(len(contexts)):
         levels.append(Counter((of[level], other) for of, other in rows))
         rows = list({(of[level], other): (of, other) for of, other in rows}.values())
-    p = 1 / (len({other for _, other in seen}) + 1)
+    widest = {other for of, other in seen if of[-1] == contexts[-1]}
+    p = 1 / (len({other for _, other in seen}) + 1) if value in widest else 1.0
     for counts, context in zip(reversed(levels), reversed(contexts), strict=True):
         here = {other: count for (of, other), count in counts.items() if of == context}
         own = max(here.get(value, 0) - discount, 0)

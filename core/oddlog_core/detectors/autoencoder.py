@@ -31,7 +31,7 @@ from oddlog_core.records import MISSING, Categories, Records
 from oddlog_core.span import per_day, split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -129,14 +129,24 @@ class AutoencoderDetector(Detector):
         learned = Learned(spec, scaling, options.flow.architecture, transformer.usual)
         exported = flow.export(model, features.shape[1])
         before = cls(learned, transformer.relations, exported)
-        scores = [before._score(transformer.transform(batch)) for batch in held_back]
+        later = [transformer.transform(batch) for batch in held_back]
         some = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_RECORDS)).astype(np.int64))
         (narrow,) = before._run(["bottleneck"], features[some])
-        behaviours = Behaviours.learn(narrow, some, learned_from, options.seed)
-        # What was held back has been judged; what it knows of who is usual is worth having.
-        relations = Relations.learn(baseline)[0] if transformer.relations is not None else None
-        detector = cls(learned, relations, exported, Beside(UsualFlows.learn(baseline), behaviours))
-        return Fitted(detector, np.concatenate(scores), per_day(baseline), before)
+        beside = Beside(UsualFlows.learn(baseline), Behaviours.learn(narrow, some, learned_from, options.seed))
+        scores = np.concatenate([before._score(part) for part in later])
+        fitted = Fitted(before, scores, per_day(baseline))
+        if transformer.relations is None:
+            return Fitted(cls(learned, None, exported, beside), scores, per_day(baseline), fitted)
+        # What was held back has been judged; what it knows of who is usual is worth having. More habits are narrower
+        # ones: scores by what half of the baseline knew would make later ones look odder than they are.
+        relations, judged = Relations.learn(baseline)
+        detector = cls(learned, relations, exported, beside)
+        evidence = slice(len(spec.numbers), len(spec.numbers) + len(spec.evidence))
+        start = len(features)
+        for part in later:
+            part[:, evidence] = judged[start : start + len(part)]
+            start += len(part)
+        return Fitted(detector, np.concatenate([detector._score(part) for part in later]), per_day(baseline), fitted)
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""
@@ -144,8 +154,12 @@ class AutoencoderDetector(Detector):
 
     def score_samples(self, records: Records, state: ConnFeatures, threshold: float) -> Scored:
         """How badly each connection is reconstructed and how unlike the baseline's relations it is, in nats."""
+        return self.begin(records, state, threshold)()
+
+    def begin(self, records: Records, state: ConnFeatures, threshold: float) -> Callable[[], Scored]:
+        """Features of the next records; the model needs no state."""
         features = state.transform(records)
-        return Scored.of_records(records, self._score(features), threshold, _Evidence(features, records))
+        return lambda: Scored.of_records(records, self._score(features), threshold, _Evidence(features, records))
 
     def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._run(["score"], features)[0] if len(features) else np.empty(0)

@@ -65,17 +65,17 @@ class Fitted:
     ----------
     detector : Detector
     held_back : (n,) float64
-        Scores of the latest part of the baseline, by `before`.
+        Scores of the latest part of the baseline, none by a detector that had learned from that record.
     per_day : float
         Scores a day in the whole baseline.
-    before : Detector, optional
-        As it was when it had not yet learned from what was held back; `detector` itself where it never does.
+    before : Fitted, optional
+        As it was when it had learned from nothing of the latest part; None where it never does.
     """
 
     detector: Detector
     held_back: NDArray[np.float64]
     per_day: float
-    before: Detector | None = None
+    before: Fitted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +200,14 @@ class Detector(ABC):
     @abstractmethod
     def score_samples(self, records: Records, state: Any, threshold: float) -> Scored:
         """Score the next records and carry `state`, which is changed in place, past them."""
+
+    def begin(self, records: Records, state: Any, threshold: float) -> Callable[[], Scored]:
+        """Carry `state` past the next records, and give what scores them.
+
+        That needs no state, so that it may run on another thread, beside what begins the records after them.
+        """
+        scored = self.score_samples(records, state, threshold)
+        return lambda: scored
 
     @abstractmethod
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:

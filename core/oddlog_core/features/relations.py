@@ -233,7 +233,8 @@ def _strange(sources: NDArray[np.int64]) -> NDArray[np.bool_]:
     np.maximum.at(last, row, block)
     first = np.full(len(last), BLOCKS)
     np.minimum.at(first, row, block)
-    return (first == last)[row]
+    strange: NDArray[np.bool_] = (first == last)[row]
+    return strange
 
 
 def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[np.int64]]:

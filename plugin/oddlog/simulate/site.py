@@ -252,10 +252,10 @@ def leases(site: Site, day: int) -> Ints:
         first = current[:, 1].copy()
         second = first.copy()
         given_back = []
-        for person in np.flatnonzero(rng.random(site.n_people) < 0.01):
+        for person in np.flatnonzero(rng.random(site.n_people) < 0.002):
             given_back.append(int(first[person]))
             first[person] = second[person] = free.pop(int(rng.integers(len(free))))
-        for person in np.flatnonzero(site.people.laptop & (rng.random(site.n_people) < 0.03)):
+        for person in np.flatnonzero(site.people.laptop & (rng.random(site.n_people) < 0.01)):
             given_back.append(int(second[person]))
             second[person] = free.pop(int(rng.integers(len(free))))
         free += given_back
