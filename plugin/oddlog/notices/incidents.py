@@ -104,7 +104,7 @@ def repeated(first: Finding, again: int, until: int) -> Finding:
     return replace(first, clock=until, name=f"again {first.name}", n=again, said=said)
 
 
-def summed_up(log: str, note: str, day: int, ceiling: int, sources: Counter[str]) -> Finding:
+def summed_up(log: str, note: str, day: int, ceiling: int, sources: Counter[str], rarest: float) -> Finding:
     """What a day had of one type past the ceiling."""
     n = sources.total()
     date = datetime.fromtimestamp(day * DAY / 1e6, UTC).strftime("%Y-%m-%d")
@@ -127,7 +127,7 @@ def summed_up(log: str, note: str, day: int, ceiling: int, sources: Counter[str]
         username=None,
         window=None,
         score=float(n),
-        rarity=0.0,
+        rarity=rarest,
         reasons=(),
         bundle="",
         name=f"summed up {log} {note} {day}",

@@ -85,6 +85,7 @@ class _Day:
 
     day: int
     told: int = 0
+    rarest: float = 0.0
     untold: Counter[str] = field(default_factory=Counter)
 
 
@@ -129,7 +130,7 @@ class Queue:
         finding = None
         if candidate.odd:
             thing = f"{candidate.note} {candidate.orig_h} {candidate.resp_h} {candidate.resp_p}"
-            if self._is_new(candidate.log, candidate.note, thing, candidate.clock, candidate.orig_h):
+            if self._is_new(candidate.log, candidate.note, thing, candidate, candidate.rarity):
                 finding = candidate.tell()
                 yield self._remember(candidate.log, thing, finding)
         if self.chains is None or candidate.rarity < WEAK or not self._may_link(candidate):
@@ -143,10 +144,10 @@ class Queue:
             return
         yield from self.due(INCIDENT, candidate.clock)
         thing = f"{INCIDENT} {chain.anchor}"
-        if self._is_new(INCIDENT, INCIDENT, thing, candidate.clock, candidate.orig_h):
+        if self._is_new(INCIDENT, INCIDENT, thing, candidate, rarity):
             yield self._remember(INCIDENT, thing, incident(chain, rarity, finding))
 
-    def _is_new(self, log: str, note: str, thing: str, clock: int, source: str | None) -> bool:
+    def _is_new(self, log: str, note: str, thing: str, candidate: Candidate, rarity: float) -> bool:
         """Whether a thing is to be told of now; else it is counted for later."""
         known = self._things.get(log, {}).get(thing)
         if known is not None:
@@ -154,15 +155,14 @@ class Queue:
             self.suppressed[f"Oddlog::{note}"] += 1
             return False
         days = self._days.setdefault(log, {})
-        today = days.setdefault(note, _Day(clock // DAY))
+        today = days.setdefault(note, _Day(candidate.clock // DAY))
         if today.told < self.ceiling:
             today.told += 1
             return True
         self.suppressed[f"Oddlog::{note}"] += 1
-        if len(today.untold) < _MOST_SOURCES or source in today.untold:
-            today.untold[source or ""] += 1
-        else:
-            today.untold[""] += 1
+        today.rarest = max(today.rarest, rarity)
+        source = candidate.orig_h or ""
+        today.untold[source if len(today.untold) < _MOST_SOURCES or source in today.untold else ""] += 1
         return False
 
     def _remember(self, log: str, thing: str, finding: Finding) -> Finding:
@@ -188,13 +188,14 @@ class Queue:
             if now is not None and first.until > now:
                 break
             del things[thing]
-            if first.again:
+            # An incident that goes on is told anew, with what it has become.
+            if first.again and log != INCIDENT:
                 yield repeated(first.finding, first.again, first.until)
         days = self._days.get(log, {})
         for note in [note for note, day in days.items() if now is None or day.day < now // DAY]:
             day = days.pop(note)
             if day.untold:
-                yield summed_up(log, note, day.day, self.ceiling, day.untold)
+                yield summed_up(log, note, day.day, self.ceiling, day.untold, day.rarest)
 
     def all_due(self, now: int | None = None) -> list[Finding]:
         """What is to be said of all logs once each has come to `now` or, without it, has ended, by the clock."""
@@ -210,7 +211,7 @@ class Queue:
                 for log, things in self._things.items()
             },
             "days": {
-                log: {note: [one.day, one.told, dict(one.untold)] for note, one in days.items()}
+                log: {note: [one.day, one.told, one.rarest, dict(one.untold)] for note, one in days.items()}
                 for log, days in self._days.items()
             },
             "hours": {log: [one.hour, one.links] for log, one in self._hours.items()},
@@ -227,7 +228,7 @@ class Queue:
             for log, things in exported["things"].items()
         }
         self._days = {
-            log: {note: _Day(day, told, Counter(untold)) for note, (day, told, untold) in days.items()}
+            log: {note: _Day(*rest, Counter(untold)) for note, (*rest, untold) in days.items()}
             for log, days in exported["days"].items()
         }
         self._hours = {log: _Hour(*hour) for log, hour in exported["hours"].items()}
