@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,6 +63,7 @@ class _Manifest(msgspec.Struct, frozen=True):
     files: dict[str, str]
     chains: Chains | None = None
     budget: Budget | None = None
+    joint: dict[str, Calibration] = {}
     sha256: str = ""
     """Of the manifest itself without these digits: the calibrations in it decide as much as any model."""
 
@@ -100,6 +101,8 @@ class Bundle:
         What chains of weak findings the baseline has.
     budget : Budget or None
         How many notices a day it would have had.
+    joint : mapping of str to Calibration
+        By log: of what the p-values of its detectors of records add up to, where it has several.
     """
 
     oddlog: str
@@ -109,6 +112,7 @@ class Bundle:
     trained: Mapping[str, Trained]
     chains: Chains | None = None
     budget: Budget | None = None
+    joint: Mapping[str, Calibration] = field(default_factory=dict)
 
 
 def write_bundle(
@@ -120,6 +124,7 @@ def write_bundle(
     comment: str,
     chains: Chains | None = None,
     budget: Budget | None = None,
+    joint: Mapping[str, Calibration] | None = None,
 ) -> None:
     """Write a bundle beside its final place and then move it there, replacing a bundle that is there.
 
@@ -148,6 +153,7 @@ def write_bundle(
         },
         chains,
         budget,
+        dict(joint or {}),
     )
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     sealed = msgspec.structs.replace(manifest, sha256=_sha256(content))
@@ -214,7 +220,14 @@ def read_bundle(folder: Path) -> Bundle:
         trained[name] = Trained(kinds[name].load(folder / name), entry.calibration, entry.about)
     digest = _sha256(content)[:12]
     return Bundle(
-        manifest.oddlog, manifest.created, manifest.comment, digest, trained, manifest.chains, manifest.budget
+        manifest.oddlog,
+        manifest.created,
+        manifest.comment,
+        digest,
+        trained,
+        manifest.chains,
+        manifest.budget,
+        manifest.joint,
     )
 
 

@@ -19,7 +19,7 @@ from oddlog_core.kernels.ranking import ranks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Calibration"]
+__all__ = ["Calibration", "fisher"]
 
 _TAIL_SHARE = 0.05
 _LEAST_TAIL = 20
@@ -147,6 +147,26 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
             score += step
             step *= 2
         return score
+
+
+def fisher(surprise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Evidence of several detectors on each record, together (Fisher, Statistical methods for research workers, 1932).
+
+    Parameters
+    ----------
+    surprise : (n_detectors, n) float64
+        Minus the logarithms of their p-values.
+
+    Returns
+    -------
+    (n,) float64
+        Their sum, half of Fisher's statistic. It has his distribution only where the detectors are independent, which
+        they never are: it is calibrated as a score is.
+    """
+    together: NDArray[np.float64] = surprise[0].copy()
+    for more in surprise[1:]:
+        together += more
+    return together
 
 
 def _fit_tail(excess: NDArray[np.float64]) -> tuple[float, float]:

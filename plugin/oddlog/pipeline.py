@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from oddlog_core.calibration import fisher
 from oddlog_core.kernels.timeline import CLOCK_STATE, advance
+from oddlog_core.quality import CAVEATS, confidence
+from oddlog_core.span import HOUR
 
 from oddlog.notices import CEILING, WEAK, Candidate, Finding, Queue
 from oddlog.packing import pack
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from oddlog_core.bundle import Bundle, Trained
+    from oddlog_core.calibration import Calibration
     from oddlog_core.detectors.contract import Scored
     from oddlog_core.records import Records
 
@@ -137,12 +141,23 @@ class Road:
     days : float
         Rarity in days from which a score is a finding.
     order : {"end", "start"}
+    joint : Calibration, optional
+        Of what the p-values of several detectors of records add up to.
     """
 
-    def __init__(self, log: str, trained: list[Trained], bundle: str, days: float, order: Order) -> None:
+    def __init__(
+        self,
+        log: str,
+        trained: list[Trained],
+        bundle: str,
+        days: float,
+        order: Order,
+        joint: Calibration | None = None,
+    ) -> None:
         self.log = log
         self.clock = Clock(order)
-        self._bundle = bundle
+        self._bundle, self._days, self._joint = bundle, days, joint
+        self._started: int | None = None
         self._trained = {one.detector.name: one for one in trained}
         self._thresholds = {name: one.calibration.threshold(days) for name, one in self._trained.items()}
         self._states = {name: one.detector.new_state() for name, one in self._trained.items()}
@@ -166,12 +181,22 @@ class Road:
                 (one, one.detector.begin(records, self._states[name], self._thresholds[name]))
                 for name, one in self._trained.items()
             ]
-            yield partial(self._end, begun, piece, int(records.clock[0]), int(records.clock[-1]), fell)
+            if self._started is None:
+                self._started = int(records.clock[0])
+            warm_from = self._started + min(self.warm_up, HOUR)
+            yield partial(self._end, begun, piece, records, warm_from, fell)
 
     def _end(
-        self, begun: list[tuple[Trained, Callable[[], Scored]]], piece: Batch, since: int, until: int, fell: bool
+        self,
+        begun: list[tuple[Trained, Callable[[], Scored]]],
+        piece: Batch,
+        records: Records,
+        warm_from: int,
+        fell: bool,
     ) -> Outcome:
-        return self._outcome([(one, score()) for one, score in begun], piece, since, until, fell)
+        parts = [(one, score()) for one, score in begun]
+        believed = confidence(records, warm_from)
+        return self._outcome(parts, piece, int(records.clock[0]), int(records.clock[-1]), believed, fell)
 
     def close(self, now: int | None = None) -> Iterator[Outcome]:
         """Close what is open at the end of the log, or what silence until `now` has left open."""
@@ -186,7 +211,7 @@ class Road:
     def export(self) -> dict[str, Any]:
         """State as a tree of dicts, lists, numbers, strings and arrays."""
         states = {name: one.detector.export_state(self._states[name]) for name, one in self._trained.items()}
-        return {"clock": self.clock.state.copy(), "bad": self.clock.bad, "states": states}
+        return {"clock": self.clock.state.copy(), "bad": self.clock.bad, "started": self._started, "states": states}
 
     def fingerprint(self) -> bytes:
         """Hash of all that the scores of later records depend on, but for what fades.
@@ -211,23 +236,41 @@ class Road:
     def restore(self, exported: dict[str, Any]) -> None:
         """Take over what `export` exported; detectors it does not know start afresh."""
         self.clock.state, self.clock.bad = exported["clock"].copy(), exported["bad"]
+        self._started = exported["started"]
         for name, one in self._trained.items():
             if name in exported["states"]:
                 self._states[name] = one.detector.restore_state(exported["states"][name])
 
     def _outcome(
-        self, parts: list[tuple[Trained, Scored]], batch: Batch | None, since: int, until: int, fell: bool = False
+        self,
+        parts: list[tuple[Trained, Scored]],
+        batch: Batch | None,
+        since: int,
+        until: int,
+        believed: tuple[NDArray[np.float64], NDArray[np.bool_]] | None = None,
+        fell: bool = False,
     ) -> Outcome:
         scores, candidates = [], []
-        for one, scored in parts:
-            p_value = one.calibration.p_value(scored.score)
-            rarity = 1 / (p_value * one.calibration.per_day)
-            threshold = self._thresholds[one.detector.name]
+        p_values = [one.calibration.p_value(scored.score) for one, scored in parts]
+        records = [number for number, (_, scored) in enumerate(parts) if scored.host is None]
+        joint = self._joint if len(records) > 1 else None
+        if joint is not None:
+            surprise = -np.log(np.stack([p_values[number] for number in records]))
+            together, lead = joint.p_value(fisher(surprise)), np.array(records)[surprise.argmax(axis=0)]
+        for number, ((one, scored), p_value) in enumerate(zip(parts, p_values, strict=True)):
+            p, per_day, mine = p_value, one.calibration.per_day, scored.final
+            if scored.host is None and joint is not None:
+                p, per_day, mine = together, joint.per_day, lead == number
+            if scored.host is None and believed is not None:
+                p = p ** believed[0]
+            rarity = 1 / (p * per_day)
+            past = rarity >= self._days
+            odd = past & mine if scored.host is None and not one.detector.fixed else scored.odd
             # A host-window past the threshold was told of as soon as it was certain, and is no second time.
-            weak = scored.final & (rarity >= WEAK) & (scored.score < threshold)
+            weak = (rarity >= WEAK) & ~past & mine
             candidates += [
-                self._candidate(one, scored, i, float(rarity[i]), batch)
-                for i in np.flatnonzero(scored.odd | weak).tolist()
+                self._candidate(one, scored, i, float(rarity[i]), bool(odd[i]), batch, believed)
+                for i in np.flatnonzero(odd | weak).tolist()
             ]
             scores.append(self._rows(one, scored, p_value, rarity, batch))
         return Outcome(scores, candidates, since, until, fell)
@@ -268,25 +311,39 @@ class Road:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCORES)
 
-    def _candidate(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Candidate:
+    def _candidate(
+        self,
+        one: Trained,
+        scored: Scored,
+        i: int,
+        rarity: float,
+        odd: bool,
+        batch: Batch | None,
+        believed: tuple[NDArray[np.float64], NDArray[np.bool_]] | None,
+    ) -> Candidate:
         source, target, port = scored.host[i] or None if scored.host is not None else None, None, None
         if scored.host is None and batch is not None:
             row = int(scored.row[i])
             source, target, port = (batch.table[name][row].as_py() for name in ("id.orig_h", "id.resp_h", "id.resp_p"))
+        caveats: tuple[str, ...] = ()
+        if scored.host is None and believed is not None:
+            caveats = tuple(name for name, holds in zip(CAVEATS, believed[1][i].tolist(), strict=True) if holds)
         return Candidate(
             one.detector.note,
             one.detector.name,
             self.log,
             int(scored.clock[i]),
             rarity,
-            bool(scored.odd[i]),
+            odd,
             source,
             target,
             port,
-            partial(self._finding, one, scored, i, rarity, batch),
+            partial(self._finding, one, scored, i, rarity, batch, caveats),
         )
 
-    def _finding(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Finding:
+    def _finding(
+        self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None, caveats: tuple[str, ...]
+    ) -> Finding:
         row = int(scored.row[i])
         record: dict[str, Any] = {}
         if scored.host is not None and scored.since is not None:
@@ -315,6 +372,7 @@ class Road:
             reasons=one.detector.explain(scored, i),
             bundle=self._bundle,
             record={} if scored.host is not None else record,
+            caveats=caveats,
         )
 
 
@@ -339,6 +397,7 @@ def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
             bundle.digest,
             days,
             config.conn.order,
+            bundle.joint.get(log),
         )
         for log in logs
     }

@@ -176,6 +176,9 @@ class Detector(ABC):
     window: int | None = None
     """Length in microseconds of the host-windows it scores; None where it scores records."""
 
+    fixed: bool = False
+    """Whether it decides by itself what is odd, whatever the budget."""
+
     warm_up: int = 0
     """Microseconds of records after which a new state is as if it had seen all of the log."""
 

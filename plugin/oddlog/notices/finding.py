@@ -43,6 +43,8 @@ class Finding:
         What its id is made of and what it says, where it speaks of other findings.
     links : tuple of mapping
         What an incident is a chain of.
+    caveats : tuple of str
+        Why it is less certain than its score; see `oddlog_core.quality`.
     """
 
     log: str
@@ -68,6 +70,7 @@ class Finding:
     name: str | None = None
     said: str | None = None
     links: tuple[Mapping[str, Any], ...] = ()
+    caveats: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oddlog_core.chains import Link
 from oddlog_core.span import DAY
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.chains import Chain
 
-__all__ = ["INCIDENT", "incident", "kept", "link_of", "repeated", "summed_up"]
+__all__ = ["INCIDENT", "incident", "kept", "link_of", "repeated", "restored", "summed_up"]
 
 INCIDENT = "Incident"
 _MOST_TOLD = 6
@@ -96,6 +96,11 @@ def incident(chain: Chain, rarity: float, last: Finding) -> Finding:
 def kept(finding: Finding) -> Finding:
     """As much of a finding as its repetitions need."""
     return replace(finding, name=finding.id, said=message(finding), reasons=(), record={}, links=())
+
+
+def restored(tree: dict[str, Any]) -> Finding:
+    """What was `kept`, of the tree that `dataclasses.asdict` made of it and a file kept."""
+    return Finding(**{**tree, "reasons": (), "links": (), "caveats": tuple(tree["caveats"])})
 
 
 def repeated(first: Finding, again: int, until: int) -> Finding:

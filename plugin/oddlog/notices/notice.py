@@ -102,6 +102,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
                 "score": finding.score,
                 "rarity": finding.rarity,
                 "reasons": reasons,
+                "caveats": list(finding.caveats) or None,
                 "chain": [_link(link, most) for link in finding.links] or None,
             },
         },

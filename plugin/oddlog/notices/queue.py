@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from oddlog_core.chains import Chains, OpenChains
 from oddlog_core.span import DAY, HOUR
 
-from oddlog.notices.finding import Finding
 from oddlog.notices.incidents import INCIDENT, incident, kept, link_of, repeated, summed_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from oddlog.notices.finding import Finding
 
 __all__ = ["CEILING", "WEAK", "Candidate", "Queue"]
 
@@ -222,13 +223,17 @@ class Queue:
         self._open = OpenChains.restore(exported["open"])
         self._things = {
             log: {
-                thing: _Thing(Finding(**{**finding, "reasons": (), "links": ()}), until, again)
+                thing: _Thing(
+                    Finding(**{**finding, "reasons": (), "links": (), "caveats": tuple(finding["caveats"])}),
+                    until,
+                    again,
+                )
                 for thing, (finding, until, again) in things.items()
             }
             for log, things in exported["things"].items()
         }
         self._days = {
-            log: {note: _Day(*rest, Counter(untold)) for note, (*rest, untold) in days.items()}
+            log: {note: _Day(day, told, rarest, Counter(untold)) for note, (day, told, rarest, untold) in days.items()}
             for log, days in exported["days"].items()
         }
         self._hours = {log: _Hour(*hour) for log, hour in exported["hours"].items()}

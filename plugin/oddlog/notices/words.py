@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["message", "reason_words"]
 
 _MOST_CLAUSES = 4
+_CAVEATS = {
+    "missed bytes": "the sensor missed a part of it",
+    "seen in part": "only a part of it was seen",
+    "unset fields": "Zeek could not read it",
+    "cold start": "oddlog had just begun to read this log",
+}
 # What carries less of the score than this explains nothing to a reader.
 _LEAST_SHARE = 0.1
 
@@ -44,4 +50,5 @@ def message(finding: Finding, *, how_rare: bool = True) -> str:
     once = rarity_words(finding.rarity)
     # 'About twice a day' by itself would read as what this host does.
     often = f"{once[0].upper()}{once[1:]}." if finding.rarity >= 1 else f"The baseline shows one as odd {once}."
-    return f"{speaker.sentence(finding, said)} {often}"
+    less = f" Less certain: {', '.join(_CAVEATS[caveat] for caveat in finding.caveats)}." if finding.caveats else ""
+    return f"{speaker.sentence(finding, said)}{less} {often}"
