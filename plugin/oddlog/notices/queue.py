@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from oddlog_core.chains import Chains, OpenChains
 from oddlog_core.span import DAY, HOUR
 
-from oddlog.notices.incidents import INCIDENT, incident, kept, link_of, repeated, summed_up
+from oddlog.notices.incidents import INCIDENT, incident, kept, link_of, repeated, restored, summed_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -222,14 +222,7 @@ class Queue:
         """Take over what `export` exported."""
         self._open = OpenChains.restore(exported["open"])
         self._things = {
-            log: {
-                thing: _Thing(
-                    Finding(**{**finding, "reasons": (), "links": (), "caveats": tuple(finding["caveats"])}),
-                    until,
-                    again,
-                )
-                for thing, (finding, until, again) in things.items()
-            }
+            log: {thing: _Thing(restored(finding), until, again) for thing, (finding, until, again) in things.items()}
             for log, things in exported["things"].items()
         }
         self._days = {
