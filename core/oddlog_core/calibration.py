@@ -24,6 +24,8 @@ __all__ = ["Calibration", "fisher"]
 _TAIL_SHARE = 0.05
 _LEAST_TAIL = 20
 _HEAVIEST = 0.9
+# Times the length of what was held back, and the scores from which a tail is more than a guess.
+_BEYOND, _TAIL_KNOWN = 4, 100
 _KEPT = 4096
 # A p-value of 0 would make a rarity infinite, which JSON cannot say.
 _LEAST_P = 1e-300
@@ -44,6 +46,8 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
         Of the generalised Pareto distribution of what exceeds it.
     per_day : float
         Scores a day in the baseline.
+    n : int
+        Scores that were held back.
     """
 
     scores: list[float]
@@ -53,6 +57,7 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
     tail_scale: float
     tail_shape: float
     per_day: float
+    n: int
 
     @classmethod
     def fit(cls, held_back: NDArray[np.float64], per_day: float) -> Self:
@@ -86,6 +91,7 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
             float(scale + shape * (rising[-1] - rising[-n_tail])),
             shape,
             per_day,
+            n,
         )
 
     def p_value(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -116,6 +122,15 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
     def rarity(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Days in which the baseline shows one score at least this high: 1 / (p-value * scores a day)."""
         return 1 / (self.p_value(score) * self.per_day)
+
+    @property
+    def supported(self) -> float:
+        """Days up to which a rarity means anything.
+
+        What was held back says of itself how rare its highest score is; a tail fitted to it sees further, as far as
+        one dares to read a flood's return period from a record of floods: a few times its length.
+        """
+        return self.n / self.per_day * (_BEYOND if self.n >= _TAIL_KNOWN else 1)
 
     def rarity_of(self, score: float) -> float:
         """Rarity of one score."""

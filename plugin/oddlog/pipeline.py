@@ -60,7 +60,7 @@ WRITTEN: dict[str, Any] = {
     | dict.fromkeys(("ts", "score", "p_value", "rarity"), "BYTE_STREAM_SPLIT"),
     "write_statistics": ["ts", "score", "rarity"],
 }
-"""How scores.parquet is written: in the encodings that take least time, two thirds of plain values' and a tenth more bytes."""
+"""How scores.parquet is written: in the encodings that take least time, for a tenth more bytes."""
 
 
 @dataclass(slots=True)
@@ -345,6 +345,7 @@ class Road:
         self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None, caveats: tuple[str, ...]
     ) -> Finding:
         row = int(scored.row[i])
+        supported = one.calibration.supported
         record: dict[str, Any] = {}
         if scored.host is not None and scored.since is not None:
             record["id.orig_h"], ts = scored.host[i] or None, int(scored.since[i])
@@ -368,7 +369,8 @@ class Road:
             username=record.get("username"),
             window=one.detector.window,
             score=float(scored.score[i]),
-            rarity=rarity,
+            rarity=min(rarity, supported),
+            at_least=rarity > supported,
             reasons=one.detector.explain(scored, i),
             bundle=self._bundle,
             record={} if scored.host is not None else record,

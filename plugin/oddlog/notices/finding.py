@@ -43,6 +43,8 @@ class Finding:
         What its id is made of and what it says, where it speaks of other findings.
     links : tuple of mapping
         What an incident is a chain of.
+    at_least : bool
+        Whether it is rarer than the baseline can say, which is what `rarity` is then.
     caveats : tuple of str
         Why it is less certain than its score; see `oddlog_core.quality`.
     """
@@ -70,6 +72,7 @@ class Finding:
     name: str | None = None
     said: str | None = None
     links: tuple[Mapping[str, Any], ...] = ()
+    at_least: bool = False
     caveats: tuple[str, ...] = ()
 
     @property

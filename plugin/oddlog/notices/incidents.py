@@ -54,8 +54,8 @@ def link_of(finding: Finding, strength: float) -> Link:
     return Link(finding.clock, tuple(anchors), thing, strength, about)
 
 
-def incident(chain: Chain, rarity: float, last: Finding) -> Finding:
-    """A chain as a finding, known with its last link."""
+def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Finding:
+    """A chain as a finding, known with its last link, of a rarity that means something up to so many days."""
     kind, _, name = chain.anchor.partition(" ")
     links = [link.about for link in chain.links]
     ends = {end: {link[end] for link in links} for end in ("src", "dst", "p")}
@@ -82,7 +82,8 @@ def incident(chain: Chain, rarity: float, last: Finding) -> Finding:
         username=name if kind == "account" else None,
         window=None,
         score=chain.score,
-        rarity=rarity,
+        rarity=min(rarity, supported),
+        at_least=rarity > supported,
         reasons=(),
         bundle=last.bundle,
         name=f"{chain.anchor} {last.id}",

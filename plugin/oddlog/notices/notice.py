@@ -74,6 +74,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
         for reason in finding.reasons[:_MOST_REASONS]
     ]
     known = finding.resp_h is not None
+    once = rarity_words(finding.rarity, at_least=finding.at_least)
     return _set(
         {
             "ts": _time(finding.clock),
@@ -85,7 +86,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
             "proto": finding.proto,
             "note": f"Oddlog::{finding.note}",
             "msg": message(finding),
-            "sub": f"{rarity_words(finding.rarity)}, by {finding.detector} on {finding.log}.log",
+            "sub": f"{once}, by {finding.detector} on {finding.log}.log",
             "src": finding.orig_h,
             "dst": finding.resp_h,
             "p": finding.resp_p,
@@ -102,6 +103,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
                     "bundle": finding.bundle,
                     "score": finding.score,
                     "rarity": finding.rarity,
+                    "at_least": finding.at_least or None,
                     "reasons": reasons,
                     "caveats": list(finding.caveats) or None,
                     "chain": [_link(link, most) for link in finding.links] or None,

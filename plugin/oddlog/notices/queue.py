@@ -137,7 +137,7 @@ class Queue:
         if self.chains is None or candidate.rarity < WEAK or not self._may_link(candidate):
             return
         finding = finding or candidate.tell()
-        chain = self.chains.add(link_of(finding, math.log(finding.rarity / WEAK)), self._open)
+        chain = self.chains.add(link_of(finding, math.log(candidate.rarity / WEAK)), self._open)
         if chain is None or self.chains.calibration is None:
             return
         rarity = self.chains.calibration.rarity_of(chain.score)
@@ -146,7 +146,7 @@ class Queue:
         yield from self.due(INCIDENT, candidate.clock)
         thing = f"{INCIDENT} {chain.anchor}"
         if self._is_new(INCIDENT, INCIDENT, thing, candidate, rarity):
-            yield self._remember(INCIDENT, thing, incident(chain, rarity, finding))
+            yield self._remember(INCIDENT, thing, incident(chain, rarity, self.chains.calibration.supported, finding))
 
     def _is_new(self, log: str, note: str, thing: str, candidate: Candidate, rarity: float) -> bool:
         """Whether a thing is to be told of now; else it is counted for later."""

@@ -47,7 +47,7 @@ def message(finding: Finding, *, how_rare: bool = True) -> str:
     said = [clause for clause in clauses if clause.share >= _LEAST_SHARE][:_MOST_CLAUSES] or clauses[:1]
     if not how_rare:
         return str(speaker.sentence(finding, said))
-    once = rarity_words(finding.rarity)
+    once = rarity_words(finding.rarity, at_least=finding.at_least)
     # 'About twice a day' by itself would read as what this host does.
     often = f"{once[0].upper()}{once[1:]}." if finding.rarity >= 1 else f"The baseline shows one as odd {once}."
     less = f" Less certain: {', '.join(_CAVEATS[caveat] for caveat in finding.caveats)}." if finding.caveats else ""

@@ -14,7 +14,7 @@ from oddlog_core.chains import Chains
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 # Chains as odd as 5 nats come once a day, odder ones less often.
-CHAINS = Chains(HOUR, 7.0, {}, Calibration([0.0, 5.0], [1.0, 1 / 100], 5.0, 1 / 100, 1.0, 0.0, 100.0))
+CHAINS = Chains(HOUR, 7.0, {}, Calibration([0.0, 5.0], [1.0, 1 / 100], 5.0, 1 / 100, 1.0, 0.0, 100.0, 700))
 
 
 def candidate(clock, *, odd=True, rarity=2.0, source="10.0.0.1", target="10.0.0.9", port=445, note="Odd_Connection"):
