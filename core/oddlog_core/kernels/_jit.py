@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numba import config, njit
-from numba.np import linalg
 from numba.core.caching import (
     CompileResultCacheImpl,
     FunctionCache,
@@ -19,6 +18,7 @@ from numba.core.caching import (
     UserProvidedCacheLocator,
     UserWideCacheLocator,
 )
+from numba.np import linalg
 
 from oddlog_core.errors import UncachedWarning
 
