@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from operator import call
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow.parquet as pq
@@ -36,8 +37,9 @@ PARTS = "part-*.parquet"
 
 T = TypeVar("T")
 _KEPT = 10
-# Batches that wait before a thread; each is a few MiB, and up to 20 with its features.
+# Batches that wait for a thread, each a few MiB; with their features they are up to 25.
 _AHEAD = 2
+_BEGUN = 1
 
 
 @dataclass(slots=True)
@@ -193,14 +195,17 @@ def tell(
     return summary
 
 
-def ahead(coming: Iterator[T]) -> Iterator[T]:
-    """Make what comes next on another thread, one after the other, while this one uses what has come."""
+def ahead(coming: Iterator[T], most: int = _AHEAD) -> Iterator[T]:
+    """Make what comes next on another thread, `most` to wait at most, while this one uses what has come."""
     with ThreadPoolExecutor(1) as maker:
         try:
-            waiting = deque(maker.submit(next, coming, None) for _ in range(_AHEAD))
-            while (made := waiting.popleft().result()) is not None:
+            waiting = deque(maker.submit(next, coming, None) for _ in range(most))
+            made = [waiting.popleft().result()]
+            while made[0] is not None:
                 waiting.append(maker.submit(next, coming, None))
-                yield made
+                # Nothing here may hold it longer than whoever takes it.
+                yield made.pop()
+                made.append(waiting.popleft().result())
         finally:
             maker.shutdown(cancel_futures=True)
 
@@ -211,20 +216,20 @@ def _behind() -> Iterator[Callable[..., None]]:
     with ThreadPoolExecutor(1) as writer:
         waiting: deque[Future[None]] = deque()
 
-        def later(call: Callable[..., None], *given: Any) -> None:
-            waiting.append(writer.submit(call, *given))
+        def later(write: Callable[..., None], *given: Any) -> None:
+            waiting.append(writer.submit(write, *given))
             if len(waiting) > _AHEAD:
                 waiting.popleft().result()
 
         yield later
-        for call in waiting:
-            call.result()
+        for written in waiting:
+            written.result()
 
 
 def _outcomes(road: Road, logs: Logs, write: Callable[[Outcome], None]) -> Iterator[Outcome]:
     """What comes of one log, its scores written on the way."""
-    for score_begun in ahead(begun for batch in ahead(logs.batches(road.log)) for begun in road.begin(batch)):
-        outcome = score_begun()
+    begun = (piece for batch in ahead(logs.batches(road.log)) for piece in road.begin(batch))
+    for outcome in map(call, ahead(begun, _BEGUN)):
         write(outcome)
         yield outcome
     for outcome in road.close():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -159,17 +158,16 @@ class Road:
 
     def begin(self, batch: Batch) -> Iterator[Callable[[], Outcome]]:
         """Carry all state past the next batch, and give what scores it, which needs none of that state."""
-        for piece, records, fell in self.clock.runs(batch):
-            begun = [
-                (one, one.detector.begin(records, self._states[name], self._thresholds[name]))
-                for name, one in self._trained.items()
-            ]
-            yield partial(self._end, begun, piece, int(records.clock[0]), int(records.clock[-1]), fell)
+        for run in self.clock.runs(batch):
+            yield self._begin(*run)
 
-    def _end(
-        self, begun: list[tuple[Trained, Callable[[], Scored]]], piece: Batch, since: int, until: int, fell: bool
-    ) -> Outcome:
-        return self._outcome([(one, score()) for one, score in begun], piece, since, until, fell)
+    def _begin(self, piece: Batch, records: Records, fell: bool) -> Callable[[], Outcome]:
+        begun = [
+            (one, one.detector.begin(records, self._states[name], self._thresholds[name]))
+            for name, one in self._trained.items()
+        ]
+        since, until = int(records.clock[0]), int(records.clock[-1])
+        return lambda: self._outcome([(one, score()) for one, score in begun], piece, since, until, fell)
 
     def close(self, now: int | None = None) -> Iterator[Outcome]:
         """Close what is open at the end of the log, or what silence until `now` has left open."""
