@@ -201,7 +201,7 @@ class Detector(ABC):
     def begin(self, records: Records, state: Any, threshold: float) -> Callable[[], Scored]:
         """Carry `state` past the next records, and give what scores them.
 
-        That needs no state, so that it may run on another thread, beside what begins the records after them.
+        That, and what explains them, needs no state: it may run on another thread, once the state has gone on.
         """
         scored = self.score_samples(records, state, threshold)
         return lambda: scored
