@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 import numpy as np
-import onnxruntime
 
 from oddlog_core.detectors.behaviour import MOST_RECORDS, Behaviours
 from oddlog_core.detectors.contract import Context, Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.detectors.session import open_model
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.conn import (
     MICROSECONDS,
@@ -106,11 +106,7 @@ class AutoencoderDetector(Detector):
             self.warm_up, self.fading = WARM_UP, ("rhythm",)
         elif self._spec.rolling:
             self.warm_up = max(WINDOWS.values()) * MICROSECONDS
-        options = onnxruntime.SessionOptions()
-        # One thread: with more, the order of additions, and so the last bits of a score, would vary.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = open_model(model)
 
     @classmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:

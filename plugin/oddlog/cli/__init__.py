@@ -20,6 +20,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "compare": "Compare models of conn logs.",
+    "config": "Print the configuration, with every key explained.",
     "evaluate": "Judge a scores file by labels.",
     "inspect": "Print what a bundle has learned.",
     "score": "Score archived logs.",

@@ -26,7 +26,9 @@ __all__ = ["watch"]
     help="What must survive a restart.",
 )
 @config_option
-def watch(logdir: Path, bundle: Path, out: Path, state: Path, config_path: Path | None) -> None:
+def watch(
+    logdir: Path, bundle: Path, out: Path, state: Path, config_path: Path | None, settings: tuple[str, ...]
+) -> None:
     """Score the live logs in LOGDIR as Zeek writes them; SIGTERM or Ctrl-C ends it.
 
     DIR/notice.log grows by a line for each notice; it is never rewritten. Logs that are there already are read from
@@ -47,7 +49,7 @@ def watch(logdir: Path, bundle: Path, out: Path, state: Path, config_path: Path 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        watched = live.watch(logdir, read_bundle(bundle), read_config(config_path), out, state, stop)
+        watched = live.watch(logdir, read_bundle(bundle), read_config(config_path, settings), out, state, stop)
     except OSError as error:
         raise OddlogError(f"{error.filename or out}: {error.strerror or error}") from error
     notices = ", ".join(f"{note} {n:,}" for note, n in sorted(watched.notices.items())) or "none"
