@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "Judge a scores file by labels.",
     "inspect": "Print what a bundle has learned.",
     "score": "Score archived logs.",
+    "siem": "Print what systemd, shippers and SIEMs need.",
     "simulate": "Make a simulated office's Zeek logs.",
     "train": "Learn what is normal from logs.",
     "warm": "Compile what every start would else compile.",

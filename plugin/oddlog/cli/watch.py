@@ -36,7 +36,7 @@ def watch(
 
     \b
     Example:
-        oddlog watch /opt/zeek/logs/current --bundle office-bundle --out /var/lib/oddlog --state /var/lib/oddlog/state
+        oddlog watch /opt/zeek/logs/current --bundle office-bundle --out /var/log/oddlog --state /var/lib/oddlog
     """  # noqa: D301 - click wants the character, not the two signs
     from oddlog_core.bundle import read_bundle
 
