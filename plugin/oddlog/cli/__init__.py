@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 COMMANDS = {
+    "check": "Say what a watch would stumble over.",
     "compare": "Compare models of conn logs.",
     "config": "Print the configuration, with every key explained.",
     "evaluate": "Judge a scores file by labels.",

@@ -8,6 +8,7 @@ from oddlog.tail.checkpoint import (
     write_atomically,
     write_checkpoint,
 )
+from oddlog.tail.discovery import live_logs
 from oddlog.tail.follower import Chunk
 from oddlog.tail.identity import FileIdentity, FilePosition, TailPosition
 from oddlog.tail.tailer import Tailer
@@ -20,6 +21,7 @@ __all__ = [
     "FilePosition",
     "TailPosition",
     "Tailer",
+    "live_logs",
     "lock",
     "read_checkpoint",
     "write_atomically",

@@ -17,7 +17,7 @@ import pytest
 from oddlog.cli import COMMANDS
 from oddlog.simulate import simulate
 
-IN_ORDER = ("train", "score", "evaluate", "inspect", "warm", "config", "siem")
+IN_ORDER = ("train", "score", "evaluate", "inspect", "warm", "config", "siem", "check")
 if importlib.util.find_spec("torch") and importlib.util.find_spec("matplotlib"):
     IN_ORDER += ("compare",)
 EXAMPLE = re.compile(r"^  Examples?:\n((?:    .+\n)+)", re.MULTILINE)
