@@ -124,7 +124,7 @@ class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format : {"logfmt", "json"}
         Of what `oddlog watch` says of itself on stderr.
     per_minute : int
-        Lines of one kind that are said in a minute; how many more there were is said afterwards.
+        Lines of one kind that are said in a minute; one more then stands for the rest of them.
     """
 
     format: LogFormat = "logfmt"

@@ -1,0 +1,42 @@
+"""Telling systemd how a service is: datagrams to the socket that it names, sd_notify(3).
+
+sdnotify, the library for it, has had no release since 2017 and knows no abstract sockets of containers; cysystemd needs
+libsystemd and a compiler.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+__all__ = ["between_beats", "notify", "notify_reloading"]
+
+
+def notify(*states: str) -> None:
+    """Send states such as ``READY=1`` and ``STATUS=watching``; nothing where no service manager asked for them.
+
+    A service manager that cannot be reached is none of the watch's troubles: it goes on.
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    # An abstract socket's name begins with a null byte.
+    address = f"\0{address[1:]}" if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.setblocking(False)
+            sender.sendto("\n".join(states).encode(), address)
+    except OSError:
+        return
+
+
+def notify_reloading() -> None:
+    """Say that configuration is being read anew; `notify("READY=1")` ends it."""
+    notify("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+
+def between_beats() -> float:
+    """Seconds after which to send ``WATCHDOG=1`` again: a third of what the service manager waits for it, 5 at most."""
+    waited_for = os.environ.get("WATCHDOG_USEC", "")
+    return min(5.0, int(waited_for) / 3e6) if waited_for.isdecimal() else 5.0
