@@ -116,7 +116,7 @@ def refuse_shared(logs: Path, out: Path) -> None:
     UsageError
         Zeek opens its own notice.log there and cuts it to nothing.
     """
-    if logs.resolve() == out.resolve():
+    if os.path.realpath(logs) == os.path.realpath(out):
         raise UsageError(f"{out}: Zeek writes its own notice.log there; give notices a folder of their own")
 
 

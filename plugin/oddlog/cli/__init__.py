@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from importlib import import_module
@@ -75,6 +76,10 @@ def _sentence(
 def main() -> None:
     """Run the command line; errors a user can cause are one line on stderr (exit 1 while running, 2 for usage)."""
     warnings.formatwarning = _sentence
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name need not be UTF-8, and is printed all the same.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         _oddlog(prog_name="oddlog")
     except OddlogError as error:
