@@ -5,8 +5,9 @@ from oddlog.tail.checkpoint import (
     CheckpointError,
     lock,
     read_checkpoint,
-    write_atomically,
-    write_checkpoint,
+    sync_folder,
+    to_bytes,
+    write_durably,
 )
 from oddlog.tail.follower import Chunk
 from oddlog.tail.identity import FileIdentity, FilePosition, TailPosition
@@ -22,6 +23,7 @@ __all__ = [
     "Tailer",
     "lock",
     "read_checkpoint",
-    "write_atomically",
-    "write_checkpoint",
+    "sync_folder",
+    "to_bytes",
+    "write_durably",
 ]
