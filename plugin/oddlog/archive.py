@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pyarrow.parquet as pq
 
 from oddlog.errors import OddlogError
-from oddlog.notices import NoticeWriter
+from oddlog.notices import NoticeWriter, Ordinals
 from oddlog.pipeline import SCORES, WRITTEN, roads
 
 if TYPE_CHECKING:
@@ -183,7 +183,8 @@ def tell(
     rarest: list[tuple[float, int, Finding]] = []
     with NoticeWriter(path, config.notice_format, config.suppress_for) as notices:
         merged = heapq.merge(*streams, key=lambda item: item[0])
-        for number, finding in enumerate(finding for _, finding in merged if finding is not None):
+        ordinals = Ordinals()
+        for number, finding in enumerate(ordinals.number(found) for _, found in merged if found is not None):
             notices.write(finding)
             summary.notices[f"Oddlog::{finding.note}"] += 1
             (heapq.heappush if len(rarest) < _KEPT else heapq.heappushpop)(rarest, (finding.rarity, -number, finding))

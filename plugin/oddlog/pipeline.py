@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from itertools import pairwise
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,6 +135,11 @@ class Road:
     days : float
         Rarity in days from which a score is a finding.
     order : {"end", "start"}
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        By detector, what scoring took; whoever sums up over roads puts one of his own here.
     """
 
     def __init__(self, log: str, trained: list[Trained], bundle: str, days: float, order: Order) -> None:
@@ -143,6 +149,7 @@ class Road:
         self._trained = {one.detector.name: one for one in trained}
         self._thresholds = {name: one.calibration.threshold(days) for name, one in self._trained.items()}
         self._states = {name: one.detector.new_state() for name, one in self._trained.items()}
+        self.seconds = dict.fromkeys(self._trained, 0.0)
 
     @property
     def notes(self) -> list[str]:
@@ -152,10 +159,11 @@ class Road:
     def take(self, batch: Batch) -> Iterator[Outcome]:
         """Score the next batch."""
         for piece, records, fell in self.clock.runs(batch):
-            parts = [
-                (one, one.detector.score_samples(records, self._states[name], self._thresholds[name]))
-                for name, one in self._trained.items()
-            ]
+            parts = []
+            for name, one in self._trained.items():
+                began = perf_counter()
+                parts.append((one, one.detector.score_samples(records, self._states[name], self._thresholds[name])))
+                self.seconds[name] += perf_counter() - began
             yield self._outcome(parts, piece, int(records.clock[0]), int(records.clock[-1]), fell)
 
     def close(self, now: int | None = None) -> Iterator[Outcome]:
@@ -171,7 +179,11 @@ class Road:
     def export(self) -> dict[str, Any]:
         """State as a tree of dicts, lists, numbers, strings and arrays."""
         states = {name: one.detector.export_state(self._states[name]) for name, one in self._trained.items()}
-        return {"clock": self.clock.state.copy(), "bad": self.clock.bad, "states": states}
+        return {"clock": self.clock.state.copy(), "bad": self.clock.bad, "states": states, "kinds": self._kinds()}
+
+    def _kinds(self) -> dict[str, str]:
+        """By detector, whose state its state is: of this bundle alone, unless the detector knows better."""
+        return {name: one.detector.remembers or self._bundle for name, one in self._trained.items()}
 
     def fingerprint(self) -> bytes:
         """Hash of all that the scores of later records depend on, but for what fades.
@@ -188,17 +200,25 @@ class Road:
         }
         return hashlib.blake2b(pack((clock, states)), digest_size=16).digest()
 
+    def evicted(self) -> dict[str, int]:
+        """By detector, keys that had to go since there was no memory for more."""
+        return {name: one.detector.evicted(self._states[name]) for name, one in self._trained.items()}
+
     @property
     def warm_up(self) -> int:
         """Microseconds of records after which a new road is as if it had seen all of the log."""
         return max(one.detector.warm_up for one in self._trained.values())
 
-    def restore(self, exported: dict[str, Any]) -> None:
-        """Take over what `export` exported; detectors it does not know start afresh."""
+    def restore(self, exported: dict[str, Any]) -> list[str]:
+        """Take over what `export` exported; the detectors that start afresh, since it has no state of their kind."""
         self.clock.state, self.clock.bad = exported["clock"].copy(), exported["bad"]
+        kinds, afresh = self._kinds(), []
         for name, one in self._trained.items():
-            if name in exported["states"]:
+            if exported["kinds"].get(name) == kinds[name]:
                 self._states[name] = one.detector.restore_state(exported["states"][name])
+            else:
+                afresh.append(name)
+        return afresh
 
     def _outcome(
         self, parts: list[tuple[Trained, Scored]], batch: Batch | None, since: int, until: int, fell: bool = False

@@ -28,7 +28,7 @@ def sensor(office, tmp_path) -> Sensor:
 
 
 # As the command, with checkpoints so often that some moments fall between them.
-COMMAND = "import oddlog.watch; oddlog.watch.CHECKPOINT_EVERY = 0.2; from oddlog.cli import main; main()"
+COMMAND = "from oddlog.watch import checkpoints; checkpoints.EVERY = 0.2; from oddlog.cli import main; main()"
 
 
 @pytest.fixture

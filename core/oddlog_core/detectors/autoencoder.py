@@ -102,6 +102,7 @@ class AutoencoderDetector(Detector):
     ) -> None:
         self._learned, self._relations, self._model, self.beside = learned, relations, model, beside
         self._spec = learned.spec
+        self.remembers = f"features {self._spec.features}"
         if self._spec.evidence:
             self.warm_up, self.fading = WARM_UP, ("rhythm",)
         elif self._spec.rolling:

@@ -179,6 +179,9 @@ class Detector(ABC):
     fading: tuple[str, ...] = ()
     """Keys of an exported state of which that is only nearly so: what is old fades in them, and never ends."""
 
+    remembers: str | None = None
+    """What its state is about: another detector that remembers the same can go on with it. None: no other can."""
+
     @classmethod
     @abstractmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
@@ -217,6 +220,10 @@ class Detector(ABC):
             Microseconds since the epoch by the wall clock.
         """
         return None
+
+    def evicted(self, state: Any) -> int:  # noqa: ARG002
+        """Keys that had to go from a state since there was no memory for more."""
+        return 0
 
     @abstractmethod
     def export_state(self, state: Any) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class HostsDetector(Detector):
     def __init__(self, learned: _Learned) -> None:
         self._learned = learned
         self.window = self.warm_up = self._window = learned.window
+        self.remembers = f"windows of {learned.window} us"
         self._mean, self._scale = np.array(learned.mean), np.array(learned.scale)
         self._centroids = np.array(learned.centroids).reshape(-1, len(COUNTS))
 

@@ -49,8 +49,9 @@ def watch(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        watched = live.watch(logdir, read_bundle(bundle), read_config(config_path, settings), out, state, stop)
+        done = live.watch(logdir, read_bundle(bundle), read_config(config_path, settings), out, state, stop)
     except OSError as error:
         raise OddlogError(f"{error.filename or out}: {error.strerror or error}") from error
-    notices = ", ".join(f"{note} {n:,}" for note, n in sorted(watched.notices.items())) or "none"
-    click.echo(f"{watched.records:,} records, {watched.bad_lines:,} bad lines, notices: {notices}", err=True)
+    notices = ", ".join(f"{note} {n:,}" for note, n in sorted(done.notices.items()) if n) or "none"
+    bad = done.bad_lines.total()
+    click.echo(f"{done.records.total():,} records, {bad:,} bad lines, notices: {notices}", err=True)

@@ -5,8 +5,9 @@ from oddlog.tail.checkpoint import (
     CheckpointError,
     lock,
     read_checkpoint,
-    write_atomically,
-    write_checkpoint,
+    sync_folder,
+    to_bytes,
+    write_durably,
 )
 from oddlog.tail.discovery import live_logs
 from oddlog.tail.follower import Chunk
@@ -24,6 +25,7 @@ __all__ = [
     "live_logs",
     "lock",
     "read_checkpoint",
-    "write_atomically",
-    "write_checkpoint",
+    "sync_folder",
+    "to_bytes",
+    "write_durably",
 ]

@@ -78,8 +78,18 @@ class Reader:
         status = os.fstat(self._fd)
         return status.st_size, status.st_mtime_ns
 
-    def read(self) -> bytes | None:
+    @property
+    def waiting(self) -> int:
+        """Bytes that were not looked at when last asked."""
+        return max(self.stamp()[0] - self.reach, 0)
+
+    def read(self, most: int | None = None) -> bytes | None:
         """Complete lines that follow those read before.
+
+        Parameters
+        ----------
+        most : int, optional
+            Where a line ends after so many bytes, no more than those.
 
         Returns
         -------
@@ -91,7 +101,9 @@ class Reader:
         size, mtime_ns = self.stamp()
         if self.at_end and (size, mtime_ns) == (self._size, self.mtime_ns):
             return b""
-        body = os.pread(self._fd, min(self._block, max(size - self.reach, 0)), self.reach)
+        # A byte more than the longest line, or a line that is too long would not be known as such.
+        block = self._block if most is None else min(self._block, most + self._max_line + 1)
+        body = os.pread(self._fd, min(block, max(size - self.reach, 0)), self.reach)
         # Looked at after the body: had the file been cut back in between, the body could belong to other lines.
         if os.pread(self._fd, len(self._head), 0) != self._head or self._before(self.offset) != self._tail:
             return None
@@ -108,6 +120,8 @@ class Reader:
         if end == 0 and len(body) > self._max_line:
             self._pass_long_line(body)
             return b""
+        if most is not None and most < end and body[most - 1 : most] == b"\n":
+            end, self.at_end = most, False
         if end < len(body) and len(body) - end > self._max_line:
             self.at_end = False
         if end:

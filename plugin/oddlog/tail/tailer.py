@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from oddlog.tail.discovery import live_logs
 from oddlog.tail.follower import Chunk, Follower, Settings, Troubles
-from oddlog.tail.identity import TailPosition
+from oddlog.tail.identity import FileIdentity, TailPosition
 
 if TYPE_CHECKING:
     import os
@@ -60,7 +60,7 @@ class Tailer:
         archive_folders: Iterable[str | os.PathLike[str]] = (),
         on_trouble: Callable[[Path, OSError], object] = lambda _path, _error: None,
         grace: float = 10.0,
-        block: int = 4 << 20,
+        block: int = 2 << 20,
         max_line: int = 1 << 20,
         interval: float = 0.02,
         clock: Callable[[], float] = time.monotonic,
@@ -82,6 +82,7 @@ class Tailer:
         self._listed: tuple[int, int, int] | None = None
         self._listed_at = 0.0
         self._seen: object = None
+        self._seen_at = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -94,15 +95,12 @@ class Tailer:
         for follower in self._followers:
             follower.close()
 
-    @property
-    def too_long(self) -> int:
-        """Lines skipped because they were too long."""
-        return sum(follower.too_long for follower in self._followers)
-
-    @property
-    def unfinished(self) -> int:
-        """Files that ended, rotated away, in the middle of a line; that half is never delivered."""
-        return sum(follower.unfinished for follower in self._followers)
+    def lost(self) -> dict[str, int]:
+        """By log, lines skipped as too long, and files that ended, rotated away, in the middle of one."""
+        lost = dict.fromkeys(self._names, 0)
+        for follower in self._followers:
+            lost[follower.log] += follower.too_long + follower.unfinished
+        return lost
 
     def poll(self) -> list[Chunk]:
         """Complete lines that came since the last poll, without waiting.
@@ -113,9 +111,35 @@ class Tailer:
             By the order of `names`, then by live name; within one live name older files first. If anything came there
             may be more: `wait` then returns at once.
         """
-        self._seen = self._glance()
+        self._seen, self._seen_at = self._glance(), self._clock()
         self._discover()
         return [chunk for follower in self._followers for chunk in follower.poll()]
+
+    def again(self, log: str, source: str, file: FileIdentity, length: int) -> Chunk | None:
+        """The next lines of one live name alone, ending after so many bytes if a line does; None if there are none.
+
+        To read in the order in which an earlier run read, which had opened the file under that name.
+        """
+        if log not in self._names:
+            return None
+        self._follow({source: log})
+        (follower,) = (each for each in self._followers if each.source == source)
+        follower.begin_with(file)
+        chunks = follower.poll(length)
+        while not chunks and follower.more:
+            chunks = follower.poll(length)
+        return chunks[0] if chunks else None
+
+    def lag(self) -> dict[str, float]:
+        """By log, how long the oldest bytes that are on disk and not done with have been seen there, in seconds.
+
+        To be asked when what `poll` gave is done with.
+        """
+        now = self._clock()
+        lag = dict.fromkeys(self._names, 0.0)
+        for follower in self._followers:
+            lag[follower.log] = max(lag[follower.log], follower.lag(self._seen_at, now))
+        return lag
 
     def wait(self, timeout: float) -> bool:
         """Wait until `poll` may have something, for `timeout` seconds at most; tells whether it may."""
