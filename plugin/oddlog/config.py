@@ -95,6 +95,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         IANA name: whose hours and weekdays a logon falls in.
     networks : dict of str to str
         CIDR to name.
+    memory_limit : int
+        MB that `watch` may take; tables are as large as that allows, and what is evicted is counted. `score` has the
+        same tables, so that both find the same.
     conn, dce_rpc, train
         Tables of their own.
     """
@@ -104,6 +107,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suppress_for: Annotated[float, msgspec.Meta(ge=0, le=31_536_000)] = 3600.0
     time_zone: str = "UTC"
     networks: dict[str, Annotated[str, msgspec.Meta(min_length=1)]] = msgspec.field(default_factory=dict)
+    memory_limit: Annotated[int, msgspec.Meta(ge=450, le=1_000_000)] = 600
     conn: ConnConfig = msgspec.field(default_factory=ConnConfig)
     dce_rpc: DceRpcConfig = msgspec.field(default_factory=DceRpcConfig)
     train: TrainConfig = msgspec.field(default_factory=TrainConfig)
