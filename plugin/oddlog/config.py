@@ -146,6 +146,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Whose hours and weekdays a logon falls in.
     networks : dict of str to str
         Names for address ranges, in place of parts of addresses.
+    memory_limit : int
+        MB that `watch` may take; tables are as large as that allows, and what is evicted is counted. `score` has the
+        same tables, so that both find the same.
     conn, dce_rpc, metrics, log, train
         Tables of their own.
     """
@@ -155,6 +158,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suppress_for: Annotated[float, msgspec.Meta(ge=0, le=31_536_000)] = 3600.0
     time_zone: TimeZone = "UTC"
     networks: Networks = msgspec.field(default_factory=dict)
+    memory_limit: Annotated[int, msgspec.Meta(ge=450, le=1_000_000)] = 600
     conn: ConnConfig = msgspec.field(default_factory=ConnConfig)
     dce_rpc: DceRpcConfig = msgspec.field(default_factory=DceRpcConfig)
     metrics: MetricsConfig = msgspec.field(default_factory=MetricsConfig)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SCORES", "WRITTEN", "Clock", "Outcome", "Road", "roads"]
 
+PROGRAM = 400
+"""MB that the program itself, a bundle and the batch at hand take; states get what is left."""
+
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 SCORES = pa.schema(
     {
@@ -182,8 +185,9 @@ class Road:
         return {"clock": self.clock.state.copy(), "bad": self.clock.bad, "states": states, "kinds": self._kinds()}
 
     def _kinds(self) -> dict[str, str]:
-        """By detector, whose state its state is: of this bundle alone, unless the detector knows better."""
-        return {name: one.detector.remembers or self._bundle for name, one in self._trained.items()}
+        """By detector, what its state is of, of this bundle alone unless it knows better, and how large it may be."""
+        of = {name: one.detector for name, one in self._trained.items()}
+        return {name: f"{one.remembers or self._bundle}, {one.room} bytes" for name, one in of.items()}
 
     def fingerprint(self) -> bytes:
         """Hash of all that the scores of later records depend on, but for what fades.
@@ -311,9 +315,12 @@ def _record(batch: Batch, row: int) -> dict[str, Any]:
 
 
 def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
-    """A road for each log that the bundle knows, their thresholds sharing `notices_per_day` evenly."""
+    """A road for each log that the bundle knows, all sharing `notices_per_day` evenly, and memory by appetite."""
     days = len(bundle.trained) / config.notices_per_day
     logs = dict.fromkeys(one.detector.log for one in bundle.trained.values())
+    shares = sum(one.detector.appetite for one in bundle.trained.values())
+    for one in bundle.trained.values():
+        one.detector.room = round((config.memory_limit - PROGRAM) * 1e6 * one.detector.appetite / shares)
     return {
         log: Road(
             log,

@@ -96,6 +96,7 @@ class AutoencoderDetector(Detector):
     name = "conn-autoencoder"
     log = "conn"
     note = "Odd_Connection"
+    appetite = 4
 
     def __init__(
         self, learned: Learned, relations: Relations | None, model: bytes, beside: Beside | None = None
@@ -134,7 +135,7 @@ class AutoencoderDetector(Detector):
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""
-        return ConnFeatures(self._spec, self._learned.usual, self._relations)
+        return ConnFeatures(self._spec, self._learned.usual, self._relations, self.room)
 
     def score_samples(self, records: Records, state: ConnFeatures, threshold: float) -> Scored:
         """How badly each connection is reconstructed and how unlike the baseline's relations it is, in nats."""
@@ -219,6 +220,10 @@ class AutoencoderDetector(Detector):
         typical = float(self._relations.typical(record)[0, AMOUNTS.index(amount)])
         unit = MICROSECONDS if amount == "duration" else 1
         return (None if seen is None else seen / unit, max(typical, 0.0) / unit), None
+
+    def evicted(self, state: ConnFeatures) -> int:
+        """Rows of the windows and keys of the streams."""
+        return state.evicted
 
     def export_state(self, state: ConnFeatures) -> dict[str, Any]:
         """The rows inside the rolling windows, and their sums."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from oddlog_core.options import FlowOptions
+from oddlog_core.options import ROOM, FlowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -181,6 +181,12 @@ class Detector(ABC):
 
     remembers: str | None = None
     """What its state is about: another detector that remembers the same can go on with it. None: no other can."""
+
+    appetite: ClassVar[int] = 1
+    """Its share of the memory that is there for the states of several detectors."""
+
+    room: int = ROOM
+    """Bytes that a state may take; whoever knows how many there are sets it, before there is a state."""
 
     @classmethod
     @abstractmethod

@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 
 from oddlog_core.features.relations import RELATIONS, UNLIKE, Relations
-from oddlog_core.features.rhythm import COUNTS, STATISTICS, Rhythm, learn_usual
+from oddlog_core.features.rhythm import COUNTS, SLOT, STATISTICS, Rhythm, learn_usual
 from oddlog_core.features.vocabulary import Vocabulary, count_values
 from oddlog_core.kernels.rolling import LARGEST, RollingState
-from oddlog_core.options import FeatureSet  # noqa: TC001 - msgspec reads it
+from oddlog_core.options import ROOM, FeatureSet
 from oddlog_core.records import MISSING
 from oddlog_core.span import DAY, HOUR
 
@@ -150,20 +150,30 @@ class ConnFeatures:
     usual : Usual, optional
     relations : Relations, optional
         What the set `full` needs to know of the baseline.
+    room : int
+        Bytes that the state may take.
     """
 
     spec: FeatureSpec
     usual: Usual | None = None
     relations: Relations | None = None
+    room: int = ROOM
     rolling: RollingState = field(init=False)
     rhythm: Rhythm | None = field(init=False, default=None)
     _vocabularies: dict[str, Vocabulary] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rolling = RollingState(np.array([*WINDOWS.values()]) * MICROSECONDS, len(ROLLED))
+        # Two fifths for the rows of the last minute, the rest for what is kept of each key.
+        rows = _power_of_two(2 * self.room // 5 // (8 * (1 + len(ROLLED))))
+        self.rolling = RollingState(np.array([*WINDOWS.values()]) * MICROSECONDS, len(ROLLED), max(rows, 1024))
         self._vocabularies = {name: Vocabulary(values) for name, values in self.spec.categories.items()}
         if self.usual is not None:
-            self.rhythm = Rhythm(self.usual)
+            self.rhythm = Rhythm(self.usual, max(_power_of_two(3 * self.room // 5 // SLOT), 16))
+
+    @property
+    def evicted(self) -> int:
+        """Rows and keys that had to go, since there was no room for more."""
+        return int(self.rolling.lost[0]) + (self.rhythm.evicted if self.rhythm is not None else 0)
 
     def transform(self, records: Records, judged: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Features of the next records.
@@ -224,6 +234,11 @@ class ConnFeatures:
         self.rolling.restore(exported["rolling"])
         if self.rhythm is not None:
             self.rhythm.restore(exported["rhythm"])
+
+
+def _power_of_two(most: int) -> int:
+    """The largest power of two up to a number."""
+    return 1 << max(most.bit_length() - 1, 0)
 
 
 def _port_codes(ports: NDArray[np.int64], usual: list[int]) -> NDArray[np.int64]:

@@ -109,7 +109,6 @@ class Checkpoints:
                 _log.warning("%s is not as it was read: what follows is read in the order of the day", entry.source)
                 whole = False
                 break
-                break
         self._number = max(self._number, self.journal.last())
         if engine.changed or not whole:
             self.save(engine, tailer)

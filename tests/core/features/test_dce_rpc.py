@@ -69,7 +69,8 @@ def test_an_open_window_restored_counts_on(log, interruption):
     at = round(interruption * len(log))
     window = HostWindow()
     running(window, anew(log, slice(0, at)), [])
-    restored = HostWindow.restore(window.export())
+    restored = HostWindow()
+    restored.restore(window.export())
     rest = anew(log, slice(at, len(log)))
     assert running(restored, rest, []) == running(window, rest, [])
     assert restored.hosts == window.hosts
