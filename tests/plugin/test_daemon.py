@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import urllib.request
+from importlib.resources import files
 from typing import NamedTuple
 
 import pytest
@@ -198,11 +199,10 @@ def undisturbed(manager, bundle, folder):
     return (folder / "notice.log").read_bytes()
 
 
-def test_what_is_broken_is_said_and_what_was_stays_until_a_better_one_holds(manager, calls):
+def test_what_is_broken_is_said_and_what_was_stays_until_a_better_one_holds(manager, calls, starter_bundle):
     manager.start()
     write(manager, calls, 0, 2)
     modes = manager.folder / "bundle" / "ntlm-kmodes" / "modes.json"
-    learned = modes.read_bytes()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for why, breaks in {
             "oddlog.toml: notices_per_day: expected a number over 0": lambda: manager.configure(notices_per_day=-1),
@@ -215,14 +215,18 @@ def test_what_is_broken_is_said_and_what_was_stays_until_a_better_one_holds(mana
             last = manager.said().splitlines()[-1]
             assert "not reloaded, the old bundle and configuration stay: " in last
             assert why in last
-    modes.write_bytes(learned)
+    shutil.rmtree(manager.folder / "bundle")
+    shutil.copytree(str(files("oddlog") / "starter"), manager.folder / "bundle")
     manager.configure(notices_per_day=1_000_000, suppress_for=7)
     manager.reload()
+    assert f"read anew: bundle {starter_bundle.digest}, " in manager.said()
+    assert "dce_rpc-hosts: the state at the checkpoint is of another bundle; it starts afresh" in manager.said()
     write(manager, calls, 1, 2)
     manager.stop()
-    said = re.findall(rb'"suppress_for":(\d+)', notices(manager))
-    assert said == sorted(said)
-    assert 0 < said.count(b"3600") < said.count(b"7")
+    said = re.findall(rb'"suppress_for":(\d+).*"bundle":"(\w+)"', notices(manager))
+    first, then = said[0], said[-1]
+    assert (first[0], then) == (b"3600", (b"7", starter_bundle.digest.encode()))
+    assert said == [first] * said.count(first) + [then] * said.count(then)
     assert "Traceback" not in manager.said()
 
 
