@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from live import Script
 from oddlog.config import Config
+from oddlog.watch import watch
 from oddlog_core.bundle import About, Bundle, Trained
 from oddlog_core.calibration import Calibration
 from oddlog_core.detectors.contract import Detector, Reason, Scored
@@ -128,3 +133,63 @@ def chained(numbers: Iterable[int]) -> list[float]:
         sum_ = (31 * sum_ + number % 65_536 + 1) % _PRIME
         scores.append(float(sum_))
     return scores
+
+
+class Killed(BaseException):
+    """Stands in for SIGKILL: nothing is finished, nothing is said, and no child is left."""
+
+    def __init__(self):
+        with suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
+
+
+class Sensor:
+    """Writes numbered records in turn, as Zeek does, and is watched."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.written, self.rotated = folder, 0, 0
+        self.logs = folder / "logs"
+        self.logs.mkdir(parents=True)
+        self.by_source: dict[str, list[int]] = {}
+
+    def write(self, source: str, n: int = 1) -> None:
+        numbers = range(self.written, self.written + n)
+        self.written += n
+        self.by_source.setdefault(source, []).extend(numbers)
+        path = self.logs / source
+        with path.open("ab") as file:
+            file.write(b"".join(map(line, numbers)))
+        # The order of files must not hang on the kernel's tick.
+        os.utime(path, (1_700_000_000 + self.written,) * 2)
+
+    def rotate(self, source: str) -> None:
+        path = self.logs / source
+        if path.exists():
+            self.rotated += 1
+            path.rename(path.with_suffix(f".2024-01-29-00-00-{self.rotated:02d}.log"))
+
+    def watch(self, script: Script, **how: object):
+        logs, out, state = self.logs, self.folder / "out", self.folder / "state"
+        return watch(logs, bundle(), CONFIG, out, state, script, clock=script.clock, **how)
+
+    def settle(self, script: Script | None = None) -> None:
+        """Watch until all that was written is read."""
+        script = script or Script([])
+        script.settle()
+        self.watch(script)
+
+    @property
+    def notices(self) -> Path:
+        return self.folder / "out" / "notice.log"
+
+    def judge(self, *paths: Path) -> None:
+        """Every record was said once, in an order in which it was scored, and each file's in its own."""
+        notices = told(*(paths or [self.notices]))
+        for log in ("conn", "ntlm"):
+            said = [(number, score) for of, number, score in notices if of == log]
+            mine = {source: numbers for source, numbers in self.by_source.items() if source.startswith(log)}
+            assert sorted(number for number, _ in said) == sorted(chain(*mine.values()))
+            assert [score for _, score in said] == chained(number for number, _ in said)
+            for numbers in mine.values():
+                assert [number for number, _ in said if number in set(numbers)] == numbers

@@ -130,8 +130,8 @@ class NoticeWriter:
 def notice_ids(path: Path, since: list[int] | None = None) -> Counter[str]:
     """Ids of the notices that were written after `NoticeWriter.sync` returned `since`, and how often each was.
 
-    Without `since` all that the file holds. Where the file was renamed within its folder since then, it and the files
-    after it are read too.
+    Where the file was renamed within its folder since then, it and the files after it are read too. Without `since`, or
+    where that file is gone, all that are there.
     """
     ids: Counter[str] = Counter()
     for file, start in _written_since(path, since):
@@ -146,7 +146,7 @@ def notice_ids(path: Path, since: list[int] | None = None) -> Counter[str]:
 
 def _written_since(path: Path, since: list[int] | None) -> Iterator[tuple[Path, int]]:
     """Files to read, and from where."""
-    files = {file: file.stat() for file in path.parent.glob(f"{path.name}*")} if since else {}
+    files = {file: file.stat() for file in path.parent.glob(f"{path.name}*")}
     for file, status in files.items():
         if since and [status.st_dev, status.st_ino] == since[:2]:
             # A file that is shorter than it was has been emptied and written anew.
@@ -156,7 +156,7 @@ def _written_since(path: Path, since: list[int] | None) -> Iterator[tuple[Path, 
                     (other, 0) for other in files if other != file and files[other].st_mtime_ns >= status.st_mtime_ns
                 )
             return
-    yield path, 0
+    yield from ((file, 0) for file in files)
 
 
 def _is_whole(line: bytes) -> bool:

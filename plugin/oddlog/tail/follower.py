@@ -119,12 +119,21 @@ class Follower:
         if self._reader is not None:
             self._leave(ended=False)
 
-    def begin_with(self, file: FileIdentity) -> None:
-        """Begin with this file, wherever it is now, if there is nothing to go on from."""
-        if self._last is None and self._reader is None:
-            for path, status in once_live(self.source, (self._folder(), *self._settings.archive_folders), 0):
-                if identity_of(status) == file and path.name != self.source:
+    def begin_with(self, folder: Path, length: int, is_it: Callable[[Chunk], bool]) -> None:
+        """Begin with the file whose first bytes are known, wherever it is now, if there is nothing to go on from."""
+        if self._last is not None or self._reader is not None:
+            return
+        folders = dict.fromkeys([self._folder(), folder, *self._settings.archive_folders])
+        for path, _ in once_live(self.source, folders, 0):
+            with suppress(OSError):
+                reader = Reader(path, self._settings.block, self._settings.max_line)
+                data = reader.read(length)
+                reader.close()
+                if data and is_it(
+                    Chunk(self.log, self.source, path, reader.file, reader.offset - len(data), data, True)
+                ):
                     self._queue.append(path)
+                    return
 
     def poll(self, most: int | None = None) -> list[Chunk]:
         """Complete lines that came since, up to a block of them; `more` says whether it stopped short.
@@ -270,10 +279,13 @@ class Follower:
         """Open what comes next: the rest of the last file, files missed since then, the live one."""
         while True:
             while self._queue:
-                self._reader, _ = self._open(self._queue.popleft())
-                if self._reader is not None:
-                    self._quiet_since = self._settings.clock()
-                    return self._reader
+                path = self._queue.popleft()
+                # Since it was listed it may have been compressed.
+                for name in (path.name, f"{path.name}.gz"):
+                    self._reader, _ = self._open(path.with_name(name))
+                    if self._reader is not None:
+                        self._quiet_since = self._settings.clock()
+                        return self._reader
             # Opened before the folder is listed: whatever was rotated away before this file came is then listed.
             live, goes_on = self._open(self._folder() / self.source)
             if live is None and not self._unsettled and not self._stirred():
@@ -316,12 +328,13 @@ class Follower:
                 reader, goes_on = self._open(path)
             if reader is None:
                 continue
+            size, _ = reader.stamp()
             reader.close()
             later = status.st_mtime_ns > last.mtime_ns
             if goes_on:
                 found = True
-                if status.st_size > last.offset and (later or not last.ended):
-                    rest = max(rest or (0, path), (status.st_size, path))
+                if size > last.offset and (later or not last.ended):
+                    rest = max(rest or (0, path), (size, path))
             elif later and not reader.akin:
                 missed.append(path)
         if self._unsettled and last.offset and not found:

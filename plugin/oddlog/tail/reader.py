@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
+import tempfile
 from typing import TYPE_CHECKING
+
+from isal import igzip, isal_zlib
 
 from oddlog.tail.identity import SPAN, FilePosition, digest, identity_of
 
@@ -15,8 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["Reader"]
 
 
+def _inflated(path: Path, packed: int) -> int:
+    """What a .gz holds, as a file without a name that is as old."""
+    with os.fdopen(packed, "rb") as source, tempfile.TemporaryFile() as target:
+        try:
+            with igzip.open(source) as lines:
+                shutil.copyfileobj(lines, target, 1 << 20)
+        except (EOFError, isal_zlib.error, igzip.BadGzipFile) as error:  # type: ignore[misc]  # its stub declares an instance
+            raise OSError(errno.EIO, f"is damaged: {error}", str(path)) from None
+        target.flush()
+        changed = os.fstat(packed).st_mtime_ns
+        os.utime(target.fileno(), ns=(changed, changed))
+        return os.dup(target.fileno())
+
+
 class Reader:
-    """Reads one file through one descriptor, which a rename or a removal leaves open.
+    """Reads one file through one descriptor, which a rename or a removal leaves open; a .gz once it is inflated.
 
     Parameters
     ----------
@@ -29,7 +47,7 @@ class Reader:
     Raises
     ------
     OSError
-        The file cannot be opened, or is no regular file.
+        The file cannot be opened, is no regular file, or a damaged .gz.
     """
 
     def __init__(self, path: Path, block: int, max_line: int) -> None:
@@ -41,6 +59,8 @@ class Reader:
             raise OSError(errno.EINVAL, "is no regular file", str(path))
         self.path = path
         self.file = identity_of(status)
+        if path.suffix == ".gz":
+            self._fd = _inflated(path, self._fd)
         self.mtime_ns = status.st_mtime_ns
         self.offset = 0
         self.fresh = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from oddlog.tail.discovery import live_logs
 from oddlog.tail.follower import Chunk, Follower, Settings, Troubles
-from oddlog.tail.identity import FileIdentity, TailPosition
+from oddlog.tail.identity import TailPosition
 
 if TYPE_CHECKING:
     import os
@@ -115,16 +115,17 @@ class Tailer:
         self._discover()
         return [chunk for follower in self._followers for chunk in follower.poll()]
 
-    def again(self, log: str, source: str, file: FileIdentity, length: int) -> Chunk | None:
+    def again(self, log: str, source: str, folder: Path, length: int, is_it: Callable[[Chunk], bool]) -> Chunk | None:
         """The next lines of one live name alone, ending after so many bytes if a line does; None if there are none.
 
-        To read in the order in which an earlier run read, which had opened the file under that name.
+        To read in the order in which an earlier run read. Of a name that no position tells of, the file is looked for
+        that begins with what `is_it` knows, there and in the folder where it was.
         """
         if log not in self._names:
             return None
         self._follow({source: log})
         (follower,) = (each for each in self._followers if each.source == source)
-        follower.begin_with(file)
+        follower.begin_with(folder, length, is_it)
         chunks = follower.poll(length)
         while not chunks and follower.more:
             chunks = follower.poll(length)

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from uuid import uuid4
-
-import msgspec
 
 from oddlog.notices import notice_ids
 from oddlog.packing import pack, unpack
 from oddlog.tail import (
     Checkpoint,
     CheckpointError,
-    FileIdentity,
     read_checkpoint,
     sync_folder,
     to_bytes,
     write_durably,
 )
-from oddlog.watch.journal import Closed, Journal, taken
+from oddlog.watch.journal import Closed, Journal, is_of
 from oddlog.watch.saving import Child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from oddlog.notices import NoticeWriter
     from oddlog.tail import Tailer, TailPosition
@@ -97,15 +95,11 @@ class Checkpoints:
             if isinstance(entry, Closed):
                 engine.close(entry)
                 continue
-            file = FileIdentity(entry.device, entry.inode)
-            chunk = tailer.again(entry.log, entry.source, file, entry.stop - entry.start)
-            if chunk is None:
-                found = None
-            else:
+            length, is_it = entry.stop - entry.start, partial(is_of, entry)
+            chunk = tailer.again(entry.log, entry.source, Path(entry.folder), length, is_it)
+            if chunk is not None:
                 engine.take([chunk])
-                # What is now elsewhere was read under another identity.
-                found = msgspec.structs.replace(taken(chunk), device=entry.device, inode=entry.inode)
-            if found != entry:
+            if chunk is None or not is_it(chunk):
                 _log.warning("%s is not as it was read: what follows is read in the order of the day", entry.source)
                 whole = False
                 break

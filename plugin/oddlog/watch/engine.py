@@ -35,6 +35,8 @@ __all__ = ["Engine"]
 _log = logging.getLogger(__name__)
 _BAD_LINES_TOLD = 20
 _RETRY = 1.0
+# When nothing comes after so many seconds, all that was there at the start has been read, and what comes is new.
+_CAUGHT_UP = 60.0
 
 
 class Engine:
@@ -67,7 +69,8 @@ class Engine:
         self._notices, self._counters = notices, counters
         self._decoders: dict[str, Decoder] = {}
         self._ordinals = Ordinals()
-        self._heard = dict.fromkeys(self.roads, clock())
+        self._begun = clock()
+        self._heard = dict.fromkeys(self.roads, self._begun)
         self._said: Counter[str] = Counter()
         self._told_bad = 0
         notes = [note for road in self.roads.values() for note in road.notes]
@@ -81,6 +84,7 @@ class Engine:
         parts = {
             "decoders": pack({source: decoder.state() for source, decoder in self._decoders.items()}),
             "ordinals": pack(self._ordinals.export()),
+            "said": pack(dict(self._said)),
         }
         return parts | {f"road {log}": pack(road.export()) for log, road in self.roads.items()}
 
@@ -93,15 +97,18 @@ class Engine:
         for source, state in unpack(parts["decoders"]).items():
             self._decoders[source] = Decoder.restore(state, partial(self._tell_bad, state["log"]))
         self._ordinals.restore(unpack(parts["ordinals"]))
+        self._said.update(unpack(parts["said"]))
 
     def know_said(self, said: Counter[str]) -> None:
         """Not to say these notices again: they were written after the state from which it goes on."""
-        self._said = said
+        self._said.update(said)
 
     def take(self, chunks: Sequence[Chunk], journal: Journal | None = None) -> None:
         """Score what came; its order goes into the journal beforehand."""
         if journal is not None and chunks:
             journal.write(map(taken, chunks))
+        elif not chunks and self.clock() - self._begun > _CAUGHT_UP:
+            self._said.clear()
         for chunk in chunks:
             self.changed = True
             self._heard[chunk.log] = self.clock()

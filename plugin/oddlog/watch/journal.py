@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from oddlog.tail import Chunk
 
-__all__ = ["Closed", "Entry", "Journal", "Taken", "taken"]
+__all__ = ["Closed", "Entry", "Journal", "Taken", "is_of", "taken"]
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,8 @@ class Taken(msgspec.Struct, frozen=True, tag="taken", array_like=True):
     ----------
     log, source : str
         The live name, ``conn_logger-1.log``.
-    device, inode : int
+    folder : str
+        Where the file was; it may be called otherwise by now, moved or compressed.
     start, stop : int
         Which bytes of the file.
     sum : int
@@ -37,8 +38,7 @@ class Taken(msgspec.Struct, frozen=True, tag="taken", array_like=True):
 
     log: str
     source: str
-    device: int
-    inode: int
+    folder: str
     start: int
     stop: int
     sum: int
@@ -64,7 +64,12 @@ Entry = Taken | Closed
 def taken(chunk: Chunk) -> Taken:
     """Say what was read."""
     stop = chunk.offset + len(chunk.data)
-    return Taken(chunk.log, chunk.source, *chunk.file, chunk.offset, stop, zlib.crc32(chunk.data))
+    return Taken(chunk.log, chunk.source, str(chunk.path.parent), chunk.offset, stop, zlib.crc32(chunk.data))
+
+
+def is_of(entry: Taken, chunk: Chunk) -> bool:
+    """Whether a chunk is what was read, wherever it is now."""
+    return msgspec.structs.replace(taken(chunk), folder=entry.folder) == entry
 
 
 class Journal:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import random
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,69 +13,13 @@ import witness
 from live import Script
 from oddlog.errors import OddlogError
 from oddlog.tail import read_checkpoint
-from oddlog.watch import Hooks, watch
-
-
-class Sensor:
-    """Writes numbered records in turn, as Zeek does, and is watched."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.written, self.rotated = folder, 0, 0
-        self.logs = folder / "logs"
-        self.logs.mkdir(parents=True)
-        self.by_log: dict[str, list[int]] = {"conn": [], "ntlm": []}
-
-    def write(self, source: str, n: int = 1) -> None:
-        numbers = range(self.written, self.written + n)
-        self.written += n
-        self.by_log[source.partition("_")[0].partition(".")[0]] += numbers
-        path = self.logs / source
-        with path.open("ab") as file:
-            file.write(b"".join(map(witness.line, numbers)))
-        # The order of files must not hang on the kernel's tick.
-        os.utime(path, (1_700_000_000 + self.written,) * 2)
-
-    def rotate(self, source: str) -> None:
-        path = self.logs / source
-        if path.exists():
-            self.rotated += 1
-            path.rename(path.with_suffix(f".2024-01-29-00-00-{self.rotated:02d}.log"))
-
-    def watch(self, script: Script, **how: object):
-        logs, out, state = self.logs, self.folder / "out", self.folder / "state"
-        return watch(logs, witness.bundle(), witness.CONFIG, out, state, script, clock=script.clock, **how)
-
-    def settle(self, script: Script | None = None) -> None:
-        """Watch until all that was written is read."""
-        script = script or Script([])
-        script.settle()
-        self.watch(script)
-
-    @property
-    def notices(self) -> Path:
-        return self.folder / "out" / "notice.log"
-
-    def judge(self, *paths: Path) -> None:
-        """Every record was said once, in an order in which it was scored, and each file's in its own."""
-        told = witness.told(*(paths or [self.notices]))
-        for log, numbers in self.by_log.items():
-            said = [(number, score) for of, number, score in told if of == log]
-            assert sorted(number for number, _ in said) == sorted(numbers)
-            assert [score for _, score in said] == witness.chained(number for number, _ in said)
+from oddlog.watch import Hooks
+from witness import Killed, Sensor
 
 
 @pytest.fixture
 def sensor(tmp_path) -> Sensor:
     return Sensor(tmp_path)
-
-
-class Killed(BaseException):
-    """Stands in for SIGKILL: nothing is finished, nothing is said, and no child is left."""
-
-    def __init__(self):
-        with suppress(ChildProcessError):
-            while True:
-                os.waitpid(-1, 0)
 
 
 @pytest.fixture
