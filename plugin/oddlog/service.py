@@ -6,6 +6,7 @@ libsystemd and a compiler.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -23,12 +24,9 @@ def notify(*states: str) -> None:
         return
     # An abstract socket's name begins with a null byte.
     address = f"\0{address[1:]}" if address.startswith("@") else address
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            sender.setblocking(False)
-            sender.sendto("\n".join(states).encode(), address)
-    except OSError:
-        return
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, kind) as sender:
+        sender.sendto("\n".join(states).encode(), address)
 
 
 def notify_reloading() -> None:
