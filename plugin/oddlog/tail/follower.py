@@ -123,8 +123,7 @@ class Follower:
         """Begin with the file whose first bytes are known, wherever it is now, if there is nothing to go on from."""
         if self._last is not None or self._reader is not None:
             return
-        folders = dict.fromkeys([self._folder(), folder, *self._settings.archive_folders])
-        for path, _ in once_live(self.source, folders, 0):
+        for path, _ in once_live(self.source, self._folders(folder, 0), 0):
             with suppress(OSError):
                 reader = Reader(path, self._settings.block, self._settings.max_line)
                 data = reader.read(length)
@@ -312,9 +311,28 @@ class Follower:
         # A folder that is a symlink switches: the position names the one it was.
         return Path(os.path.realpath(self._settings.folder))
 
+    def _folders(self, before: Path, since_ns: int) -> list[Path]:
+        """Where files that were live may be now.
+
+        Beside the folder, and those named to the tailer, where it was before. A folder that is a symlink switches, as
+        `current` among folders of days, or zeekctl's, whose files are archived beside it: the folders beside it and
+        beside what it is, unless nothing came into them since.
+        """
+        now, given = self._folder(), self._settings.folder
+        beside = []
+        if given.is_symlink():
+            for parent in dict.fromkeys([given.absolute().parent, now.parent]):
+                with suppress(OSError), os.scandir(parent) as entries:
+                    beside += [
+                        Path(os.path.realpath(entry.path))
+                        for entry in entries
+                        if entry.is_dir() and entry.stat().st_mtime_ns >= since_ns
+                    ]
+        return [*dict.fromkeys([now, before, *self._settings.archive_folders, *beside])]
+
     def _missed(self, last: FilePosition, live: Reader | None) -> list[Path]:
         """List the rest of the last file, if it has one, and files that came after it and are not live any more."""
-        folders = dict.fromkeys([self._folder(), Path(last.path).parent, *self._settings.archive_folders])
+        folders = self._folders(Path(last.path).parent, last.mtime_ns)
         known = set() if live is None else {live.file}
         rest: tuple[int, Path] | None = None
         found = False
