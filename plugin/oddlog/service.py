@@ -13,6 +13,8 @@ import time
 
 __all__ = ["between_beats", "notify", "notify_reloading"]
 
+_PATIENCE = 0.5
+
 
 def notify(*states: str) -> None:
     """Send states such as ``READY=1`` and ``STATUS=watching``; nothing where no service manager asked for them.
@@ -24,8 +26,9 @@ def notify(*states: str) -> None:
         return
     # An abstract socket's name begins with a null byte.
     address = f"\0{address[1:]}" if address.startswith("@") else address
-    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, kind) as sender:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        # Where many are waiting there to be read: READY=1 has to arrive, and scoring has to go on.
+        sender.settimeout(_PATIENCE)
         sender.sendto("\n".join(states).encode(), address)
 
 

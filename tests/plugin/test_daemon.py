@@ -76,7 +76,7 @@ class Manager:
         raise AssertionError(f"{wanted} never came; {self.states}; {self.said()}")
 
     def rest(self):
-        """What it had said when it ended and nobody had heard yet."""
+        """What it has said and nobody has heard yet."""
         states = []
         while select.select([self.socket], [], [], 0)[0]:
             states += self.socket.recv(4096).decode().split("\n")
@@ -160,6 +160,7 @@ def test_it_is_ready_and_alive_the_only_one_and_stops_within_two_seconds(manager
         "stop that one or name another folder\n"
     )
     assert manager.get("/readyz") == "ok\n"
+    manager.rest()
     asked = time.monotonic()
     manager.stop()
     assert time.monotonic() - asked < 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 import time
 
 import pytest
@@ -43,12 +45,37 @@ def test_nobody_who_listens_is_no_trouble(address, monkeypatch):
     notify("READY=1")
 
 
-def test_a_manager_that_does_not_read_does_not_stop_the_watch(tmp_path, monkeypatch):
+@pytest.fixture
+def crowded(tmp_path, monkeypatch):
+    """A socket whose queue is full, since nobody reads it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        for _ in range(2000):
-            notify("WATCHDOG=1")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(1_000_000):
+                    sender.sendto(b"WATCHDOG=1", str(tmp_path / "notify"))
+        yield manager
+
+
+def test_a_manager_that_does_not_read_does_not_stop_the_watch(crowded):
+    began = time.monotonic()
+    notify("WATCHDOG=1")
+    assert time.monotonic() - began < 2
+
+
+def test_a_manager_that_is_slow_to_read_hears_it_all_the_same(crowded):
+    reader = threading.Timer(0.1, lambda: [crowded.recv(64) for _ in range(5)])
+    reader.start()
+    notify("READY=1")
+    reader.join()
+    crowded.setblocking(False)
+    heard = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            heard.append(crowded.recv(64))
+    assert heard[-1] == b"READY=1"
 
 
 @pytest.mark.parametrize(("waited_for", "seconds"), [(None, 5), ("60000000", 5), ("3000000", 1), ("soon", 5), ("", 5)])
