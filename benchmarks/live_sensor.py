@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conn_logs import DURATION, days
+from oddlog.config import Config
+from oddlog.watch import Counters, Hooks, checkpoints, watch
+from oddlog_core.bundle import read_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,9 +88,11 @@ class Watch:
 
     @property
     def now(self) -> dict[str, float]:
+        """What it said last."""
         return self.said[-1]
 
     def until(self, records: int) -> dict[str, float]:
+        """Wait until so many records are scored; what it said then."""
         while self.now["records"] < records and self._process.poll() is None:
             time.sleep(0.1)
         return self.now
@@ -102,10 +107,6 @@ class Watch:
 
 
 def serve(folder: Path, bundle: Path, notices_per_day: float, memory_limit: int) -> None:
-    from oddlog.config import Config
-    from oddlog.watch import Counters, Hooks, checkpoints, watch
-    from oddlog_core.bundle import read_bundle
-
     stalls, tend = [0.0], checkpoints.Checkpoints.tend
 
     def timed(self, *arguments):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from oddlog.watch import Counters
     from oddlog_core.records import Records
 
 CONFIG = Config(notices_per_day=1_000_000)
@@ -76,6 +77,9 @@ def bundle(digest: str = "0123456789ab") -> Bundle:
     calibration = Calibration.fit(np.arange(100.0), 1.0)
     trained = {kind.name: Trained(kind(), calibration, About(1, 1, 0, 1)) for kind in (_ConnWitness, _NtlmWitness)}
     return Bundle("0", "2024-01-29", "", digest, trained)
+
+
+BUNDLE = bundle()
 
 
 def line(number: int, form: str = "json") -> bytes:
@@ -169,9 +173,9 @@ class Sensor:
             self.rotated += 1
             path.rename(path.with_suffix(f".2024-01-29-00-00-{self.rotated:02d}.log"))
 
-    def watch(self, script: Script, **how: object):
+    def watch(self, script: Script, bundle: Bundle = BUNDLE, **how: object) -> Counters:
         logs, out, state = self.logs, self.folder / "out", self.folder / "state"
-        return watch(logs, bundle(), CONFIG, out, state, script, clock=script.clock, **how)
+        return watch(logs, bundle, CONFIG, out, state, script, clock=script.clock, **how)
 
     def settle(self, script: Script | None = None) -> None:
         """Watch until all that was written is read."""

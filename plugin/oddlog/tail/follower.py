@@ -195,13 +195,13 @@ class Follower:
         now : float
             When what it delivered was done with.
         """
+        oldest = self._marks[0][0] if self._marks else seen
         while self._marks and self._marks[0][1] <= self._delivered:
             self._marks.popleft()
         if not self.more:
             self._marks.clear()
         elif not self._marks or seen > self._marks[-1][0]:
             self._marks.append((seen, self._delivered + self._waiting()))
-        oldest = self._marks[0][0] if self._marks else seen
         return now - oldest if self.more or self._busy else 0.0
 
     def _waiting(self) -> int:

@@ -19,6 +19,9 @@ __all__ = ["Tailer"]
 _RELIST = 10.0
 """Seconds after which the folder is listed though its time says nothing changed: file systems keep coarse times."""
 
+# After so many seconds of quiet, so many times the interval: what comes first then may be noticed a little later.
+_BUSY, _IDLE = 5.0, 3.0
+
 
 class Tailer:
     """Follows all live logs of the given names in a folder, through rotation, truncation and restarts.
@@ -46,7 +49,7 @@ class Tailer:
     max_line : int
         Longer lines are skipped and counted; less than `block`.
     interval : float
-        Seconds between two looks while waiting.
+        Seconds between two looks while waiting; three times that when nothing has come for some seconds.
     clock, sleep : callable
         A truthy answer of `sleep` ends the wait: pass `threading.Event().wait` to be woken.
     """
@@ -82,7 +85,7 @@ class Tailer:
         self._listed: tuple[int, int, int] | None = None
         self._listed_at = 0.0
         self._seen: object = None
-        self._seen_at = 0.0
+        self._seen_at = self._brought_at = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +116,10 @@ class Tailer:
         """
         self._seen, self._seen_at = self._glance(), self._clock()
         self._discover()
-        return [chunk for follower in self._followers for chunk in follower.poll()]
+        chunks = [chunk for follower in self._followers for chunk in follower.poll()]
+        if chunks:
+            self._brought_at = self._seen_at
+        return chunks
 
     def again(self, log: str, source: str, folder: Path, length: int, is_it: Callable[[Chunk], bool]) -> Chunk | None:
         """The next lines of one live name alone, ending after so many bytes if a line does; None if there are none.
@@ -147,7 +153,8 @@ class Tailer:
         end = self._clock() + timeout
         while not (any(follower.more for follower in self._followers) or self._glance() != self._seen):
             left = end - self._clock()
-            if left <= 0 or self._sleep(min(self._interval, left)):
+            busy = self._clock() - self._brought_at < _BUSY
+            if left <= 0 or self._sleep(min(self._interval if busy else _IDLE * self._interval, left)):
                 return False
         return True
 

@@ -95,8 +95,10 @@ def _follow(folder: Path, engine: Engine, checkpoints: Checkpoints, hooks: Hooks
             engine.watch_lag(tailer.lag())
             checkpoints.tend(engine, tailer)
             renewed = hooks.renewed()
-            if renewed is not None and checkpoints.save(engine, tailer):
-                break
+            if renewed is not None:
+                if checkpoints.save(engine, tailer):
+                    break
+                _log.warning("without a checkpoint the bundle and the configuration stay as they are")
             tailer.wait(_TURN)
         else:
             renewed = None
