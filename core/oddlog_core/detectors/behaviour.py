@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Behaviour", "Behaviours", "Map"]
 
-N_CLUSTERS = 8
+N_CLUSTERS = 14
 MOST_RECORDS = 50_000
 _MOST_POINTS = 2_000
-_MOST_NAMES = 3
+_MOST_NAMES = 5
+# Kerberos: who answers there is a domain controller.
+_KERBEROS = 88
 _FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
 
 
@@ -40,6 +42,8 @@ class Behaviour(msgspec.Struct, frozen=True):
         The most frequent hosts.
     places : list of (str, float)
         Where destinations are: ``inside``, ``internet``, ``multicast`` or ``unknown``.
+    controllers : float
+        Share that went to domain controllers: inside hosts that answered Kerberos.
     failed : float
         Share that found no answer or were refused.
     duration, orig_bytes, resp_bytes : float or None
@@ -50,6 +54,7 @@ class Behaviour(msgspec.Struct, frozen=True):
     services: list[tuple[str, float]]
     destinations: list[tuple[str, float]]
     places: list[tuple[str, float]]
+    controllers: float
     failed: float
     duration: float | None
     orig_bytes: float | None
@@ -121,11 +126,15 @@ class Behaviours(msgspec.Struct, frozen=True):
         order = np.argsort(-np.bincount(model.labels_, minlength=n_clusters), kind="stable")
         label = np.argsort(order)[model.labels_]
         facts = _facts(rows, baseline)
+        controllers = {fact.destination for fact in facts if fact.kerberos and not fact.failed}
         some = np.unique(np.linspace(0, len(z) - 1, min(len(z), _MOST_POINTS)).astype(np.int64))
         return cls(
             scale.tolist(),
             model.cluster_centers_[order].tolist(),
-            [_described([facts[i] for i in np.flatnonzero(label == kind)], len(facts)) for kind in range(n_clusters)],
+            [
+                _described([facts[i] for i in np.flatnonzero(label == kind)], len(facts), controllers)
+                for kind in range(n_clusters)
+            ],
             Map([(float(x), float(y)) for x, y in map_[0][some].round(3)], label[some].tolist(), map_[1]),
         )
 
@@ -154,6 +163,7 @@ class _Fact(msgspec.Struct, frozen=True):
     service: str
     destination: str | None
     place: str
+    kerberos: bool
     failed: bool
     amounts: tuple[float, float, float]
 
@@ -174,6 +184,7 @@ def _facts(rows: NDArray[np.int64], baseline: Sequence[Records]) -> list[_Fact]:
                 ",".join(sorted(service[i].split(","))) if service[i] else f"{_port(port[i])}/{proto[i] or '?'}",
                 host[i],
                 place(host[i]),
+                port[i] == _KERBEROS and place(host[i]) == "inside",
                 state[i] in _FAILED,
                 tuple(logged[i].tolist()),
             )
@@ -192,7 +203,7 @@ def _texts(records: Records, name: str, rows: NDArray[np.int64]) -> list[str]:
     return [values[code] for code in column.codes[rows].tolist()]
 
 
-def _described(facts: list[_Fact], of: int) -> Behaviour:
+def _described(facts: list[_Fact], of: int, controllers: set[str | None]) -> Behaviour:
     def often(values: list[str]) -> list[tuple[str, float]]:
         # Ties by name: no batch's dictionary decides which comes first.
         counts = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))[:_MOST_NAMES]
@@ -208,6 +219,7 @@ def _described(facts: list[_Fact], of: int) -> Behaviour:
         often([fact.service for fact in facts]),
         often([fact.destination for fact in facts if fact.destination]),
         often([fact.place for fact in facts]),
+        round(sum(fact.destination in controllers for fact in facts) / len(facts), 4),
         round(sum(fact.failed for fact in facts) / len(facts), 4),
         *typical,
     )

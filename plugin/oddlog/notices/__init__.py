@@ -1,6 +1,7 @@
 """Findings to notices: what is said, in which words, and where it is written."""
 
-from oddlog.notices.amounts import rarity_words
+from oddlog.notices.amounts import duration_words, rarity_words, roughly, share_words
+from oddlog.notices.beside import amount_words, behaviour_name, typical_words
 from oddlog.notices.finding import Finding
 from oddlog.notices.notice import MOST_BYTES, TSV_HEADER, json_line, tsv_line
 from oddlog.notices.words import message, reason_words
@@ -11,10 +12,16 @@ __all__ = [
     "TSV_HEADER",
     "Finding",
     "NoticeWriter",
+    "amount_words",
+    "behaviour_name",
+    "duration_words",
     "json_line",
     "message",
     "notice_ids",
     "rarity_words",
     "reason_words",
+    "roughly",
+    "share_words",
     "tsv_line",
+    "typical_words",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["byte_words", "count_words", "duration_words", "number_words", "rarity_words", "roughly"]
+__all__ = ["byte_words", "count_words", "duration_words", "number_words", "rarity_words", "roughly", "share_words"]
 
 _SECONDS = ((86400.0, "day"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
 _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
@@ -17,8 +17,8 @@ def _three_digits(value: float) -> str:
 
 
 def roughly(value: Any) -> Any:
-    """Two digits of a number above 10, for what is only an estimate; all else as it is."""
-    return float(f"{value:.1e}") if isinstance(value, float) and value > 10 else value
+    """Two digits of a number, for what is only an estimate; all else as it is."""
+    return float(f"{value:.1e}") if isinstance(value, float) else value
 
 
 def duration_words(seconds: float) -> str:
@@ -57,3 +57,11 @@ def rarity_words(days: float) -> str:
         return f"once in {days:,.0f} days"
     often = 1 / days
     return f"about {often:,.0f} times a day" if often >= 1.5 else "about once a day"
+
+
+def share_words(share: float) -> str:
+    """A share of 0 to 1 in per cent, as whole as it can be said."""
+    percent = share * 100
+    if 0 < percent < 0.5:
+        return "under 1 %"
+    return f"{percent:.0f} %" if share >= 1 or percent <= 99 else "over 99 %"

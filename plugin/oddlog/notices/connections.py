@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from oddlog.notices import relations, statistics
 from oddlog.notices.amounts import byte_words, count_words, duration_words, number_words, roughly
-from oddlog.notices.clause import Clause, peer, plain
+from oddlog.notices.beside import beat_words
+from oddlog.notices.clause import Clause, listed, peer, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,10 +36,38 @@ _STATES = {
     "SHR": ("was answered without a request", "an answer without a request"),
     "OTH": ("was seen only from its middle", "traffic seen only from its middle"),
 }
+_ATTEMPTS = {
+    "S0": "got no answer",
+    "REJ": "was rejected",
+    "RSTOS0": "gave up before an answer",
+    "SH": "gave up without an answer",
+}
 _VERBS = {"orig": "sent", "resp": "got back"}
-_SIDES = {"orig_bytes": "orig", "orig_pkts": "orig", "resp_bytes": "resp", "resp_pkts": "resp"}
+_ABOUT = {
+    "orig_bytes": "orig",
+    "orig_pkts": "orig",
+    "unlike_orig_bytes": "orig",
+    "resp_bytes": "resp",
+    "resp_pkts": "resp",
+    "unlike_resp_bytes": "resp",
+    "unlike_duration": "duration",
+    **dict.fromkeys(relations.RELATIONS, "relations"),
+}
+_AMOUNTS = ("orig", "resp", "duration")
+_WHO = {
+    "source": ("it usually", "sends", "there", "gets", "takes"),
+    "destination": ("its clients usually", "send", "there", "get", "take"),
+    "port": ("connections to this port usually", "send", "", "get", "take"),
+    None: ("such connections usually", "send", "", "get", "take"),
+}
 _ROLLING = re.compile(r"(mean|std)_(orig|resp)_(bytes|pkts)_(\d+)s")
 _TIME = ("time_of_day_sin", "time_of_day_cos")
+_NETWORKS = {"T": "the local network", "F": "another network"}
+_UNSET = {
+    "duration_unset": "duration",
+    "orig_bytes_unset": "count of bytes sent",
+    "resp_bytes_unset": "count of bytes got back",
+}
 _RANGES = {
     "system port": "a port below 1024",
     "user port": "a port from 1024 to 49151",
@@ -46,7 +76,7 @@ _RANGES = {
 
 
 def clauses(reasons: Sequence[Reason], finding: Finding) -> list[Clause]:
-    """One clause for what a side sent, in bytes and packets, one for the time of day, one for the traffic around.
+    """One clause for what a side sent, one for the length, the time of day, the traffic around, the ends' relations.
 
     The weightiest comes first, but for those that say little to a reader.
     """
@@ -68,7 +98,7 @@ def _about(field: str) -> str:
     if rolling:
         # The windows overlap and a mean moves with its spread: the weightiest of them says it all.
         return f"around {rolling[2]}"
-    return "time" if field in _TIME else _SIDES.get(field, field)
+    return "time" if field in _TIME else _ABOUT.get(field, field)
 
 
 def _clause(about: str, reasons: list[Reason], finding: Finding) -> Clause:
@@ -78,15 +108,21 @@ def _clause(about: str, reasons: list[Reason], finding: Finding) -> Clause:
         return Clause(about, f"at {moment:%H:%M} UTC, an unusual time", None, share)
     if about in _VERBS:
         seen, usual = _volume(reasons)
-        return Clause(about, f"{_VERBS[about]} {seen}", usual, share)
-    return Clause(about, *_phrase(reasons[0], finding), share)
+        return Clause(about, f"{_VERBS[about]} {seen}", usual, share, reasons[0].among)
+    if about == "relations":
+        return Clause(about, relations.predicate(reasons, finding), None, share)
+    return Clause(about, *_phrase(reasons[0], finding), share, reasons[0].among)
 
 
 def _volume(reasons: list[Reason]) -> tuple[str, str | None]:
     """Bytes in packets, or whichever of the two is a reason."""
-    ordered = sorted(reasons, key=lambda reason: reason.field)
+    by_unit = {"pkts" if reason.field.endswith("pkts") else "bytes": reason for reason in reversed(reasons)}
+    ordered = [by_unit[unit] for unit in ("bytes", "pkts") if unit in by_unit]
     seen = " in ".join(_amount(reason.field, reason.seen) for reason in ordered)
-    usual = [_amount(reason.field, roughly(reason.expected)) for reason in ordered if reason.expected is not None]
+    known = [reason for reason in ordered if reason.expected is not None]
+    if known and all(float(reason.expected or 0) < 0.5 for reason in known):
+        return seen, "nothing"
+    usual = [_amount(reason.field, roughly(reason.expected)) for reason in known]
     return seen, "about " + " in ".join(usual) if usual else None
 
 
@@ -109,6 +145,12 @@ def _phrase(reason: Reason, finding: Finding) -> tuple[str, str | None]:
         return f"{_STATES.get(state, ('ended',))[0]} ({plain(state)})", _STATES.get(
             str(expected), ("", _category(expected))
         )[1]
+    damped = statistics.phrase(reason, finding)
+    if damped is not None:
+        return damped
+    if name in _UNSET:
+        unset, usually_unset = (isinstance(value, float) and value >= 0.5 for value in (seen, expected))
+        return f"has {'no' if unset else 'a'} logged {_UNSET[name]}", "none" if usually_unset else "one"
     rolling = _ROLLING.fullmatch(name)
     words: Callable[[float], str]
     if rolling:
@@ -116,13 +158,17 @@ def _phrase(reason: Reason, finding: Finding) -> tuple[str, str | None]:
         over, words = f"connections over the last {window} s {_VERBS[side]}", partial(_amount, name)
         amount = _amount(name, seen)
         what = f"{over} {amount} each" if statistic == "mean" else f"what {over} varied by {amount}"
-    elif name == "duration":
+    elif name in ("duration", "unlike_duration"):
         words, what = duration_words, f"lasted {duration_words(seen)}" if isinstance(seen, float) else "has no duration"
     elif isinstance(seen, float):
         words, what = number_words, f"had {name} {number_words(seen)}"
     else:
         return f"had {name} {_category(seen)}", _category(expected)
     return what, f"about {words(roughly(expected))}" if isinstance(expected, float) else None
+
+
+def _local(verb: str, local: object) -> str:
+    return f"{verb} {_NETWORKS.get(str(local)[:1], 'an unlogged network')}"
 
 
 def _went(verb: str, port: int | None) -> str:
@@ -134,6 +180,9 @@ _NAMED: dict[str, Callable[[Finding], str]] = {
     "service": lambda finding: f"used {plain(finding.service)}" if finding.service else "had no recognised service",
     "id.orig_p": lambda finding: _went("came from", finding.orig_p),
     "id.resp_p": lambda finding: _went("went to", finding.resp_p),
+    "history": lambda finding: f"had the history {plain(finding.record.get('history', 'none'))}",
+    "local_orig": lambda finding: _local("came from", finding.record.get("local_orig")),
+    "local_resp": lambda finding: _local("went to", finding.record.get("local_resp")),
     "orig_device": lambda finding: f"came from {plain(finding.orig_h or 'no device')}",
     "resp_device": lambda finding: f"went to {plain(finding.resp_h or 'no device')}",
 }
@@ -151,26 +200,74 @@ def _category(value: object) -> str:
 
 
 def sentence(finding: Finding, said: Sequence[Clause]) -> str:
-    """Who did what with whom, what is usual for such a connection, and what else is odd about it."""
-    source, to = plain(finding.orig_h or "An unknown host"), peer(finding)
+    """Who did what with whom and what is usual there, then what the baseline had of its ends, then what else is odd."""
+    amounts = {clause.about: clause for clause in said if clause.about in _AMOUNTS}
+    others = [clause for clause in said if clause.about not in (*_AMOUNTS, "relations")]
+    between = next((clause for clause in said if clause.about == "relations"), None)
+    main = None if amounts or between or not others else others.pop(0)
+    what = _happened(finding, amounts) if main is None else _main(finding, main)
+    sentences = [f"{what}{_usually(list(amounts.values()))}."]
+    if between is not None:
+        sentences.append(f"In the baseline it {between.seen}.")
+    if finding.beat is not None:
+        sentences.append(f"It has been calling there {beat_words(finding.beat)}.")
+        others = [clause for clause in others if not clause.about.startswith("stream_interval")]
+    if others:
+        sentences.append(f"Also: {', '.join(map(str, others))}.")
+    return " ".join(sentences)
+
+
+def _ends(finding: Finding) -> tuple[str, str]:
     what = "/".join(plain(part) for part in (finding.proto, finding.service) if part)
-    to += f" ({what})" if what else ""
-    if not said:
-        return f"The connection from {source} to {to} is unusual."
-    main, *others = said
+    return plain(finding.orig_h or "An unknown host"), peer(finding) + (f" ({what})" if what else "")
+
+
+def _happened(finding: Finding, amounts: dict[str, Clause]) -> str:
+    """The connection, with those amounts that are odd."""
+    source, to = _ends(finding)
+    state = finding.record.get("conn_state")
+    carried = any(finding.record.get(name) for name in ("orig_bytes", "resp_bytes"))
+    if state in _ATTEMPTS and not carried:
+        return f"{source} tried to connect to {to} and {_ATTEMPTS[state]}"
     length = finding.record.get("duration")
-    told = any(clause.about == "duration" for clause in others)
-    lasted = f" over {duration_words(length / 1e6)}" if length and length >= 1_000_000 and not told else ""
-    if main.about == "orig":
-        start = f"{source} {main.seen} to {to}{lasted}"
-    elif main.about == "resp":
-        start = f"{source} {main.seen} from {to}{lasted}"
-    elif main.about.startswith("around"):
-        start = f"{source} connected to {to} when {main.seen}"
-    elif main.about == "time":
-        start = f"{source} connected to {to} {main.seen}"
+    lasted = f" in {duration_words(length / 1e6)}" if length and (length >= 1_000_000 or "duration" in amounts) else ""
+    sent, got = amounts.get("orig"), amounts.get("resp")
+    if sent and got:
+        start = f"{source} {sent.seen} to {to}{lasted} and {got.seen}"
+    elif sent:
+        start = f"{source} {sent.seen} to {to}{lasted}"
+    elif got:
+        start = f"{source} {got.seen} from {to}{lasted}"
+    elif "duration" in amounts:
+        start = f"The connection from {source} to {to} {amounts['duration'].seen}"
     else:
-        start = f"The connection from {source} to {to} {main.seen}"
-    usual = f"; {main.usual} is usual for such a connection" if main.usual else ""
-    also = f" Also: {', '.join(map(str, others))}." if others else ""
-    return f"{start}{usual}.{also}"
+        start = f"{source} connected to {to}" + lasted.replace(" in ", " for ")
+    return f"{start} and got no answer" if state in ("S0", "SH") and not got else start
+
+
+def _main(finding: Finding, clause: Clause) -> str:
+    """The connection, with what else is odd about it."""
+    source, to = _ends(finding)
+    if clause.about.startswith("around"):
+        start = f"{source} connected to {to} when {clause.seen}"
+    elif clause.about == "time":
+        start = f"{source} connected to {to} {clause.seen}"
+    else:
+        start = f"The connection from {source} to {to} {clause.seen}"
+    return start + (f"; {clause.usual} is usual for such a connection" if clause.usual else "")
+
+
+def _usually(amounts: list[Clause]) -> str:
+    """What is sent, got and taken usually, and by whom."""
+    usual = {clause.about: clause.usual for clause in amounts if clause.usual}
+    if not usual:
+        return ""
+    who, send, there, get, take = _WHO[amounts[0].among]
+    said = []
+    if "orig" in usual:
+        said.append(f"{send} {usual['orig']}" + (f" {there}" if there else ""))
+    if "resp" in usual:
+        said.append(f"{get} {usual['resp']} back" + (f" {there}" if there and not said else ""))
+    if "duration" in usual:
+        said.append(f"{take} {usual['duration']}" + (f" {there}" if there and not said else ""))
+    return f"; {who} {listed(said)}"

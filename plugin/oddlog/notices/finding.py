@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oddlog_core.detectors.contract import Reason
+    from oddlog_core.detectors.contract import Context, Reason
+    from oddlog_core.features.units import Beat
 
 __all__ = ["Finding"]
 
@@ -37,6 +38,8 @@ class Finding:
         Digest of the bundle that judged.
     record : mapping of str to Any
         The record's fields that are set, by Zeek's names; times and intervals in microseconds. Empty for a host-window.
+    context : Context or None
+        What it is set beside.
     """
 
     log: str
@@ -58,6 +61,12 @@ class Finding:
     reasons: tuple[Reason, ...]
     bundle: str
     record: Mapping[str, Any] = field(default_factory=dict)
+    context: Context | None = None
+
+    @property
+    def beat(self) -> Beat | None:
+        """How its source has been calling there, where that was regular."""
+        return self.context.beat if self.context is not None else None
 
     @property
     def id(self) -> str:
