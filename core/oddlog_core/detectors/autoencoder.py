@@ -320,7 +320,8 @@ def _amount(record: Records, name: str) -> float | None:
 
 
 def _nearest(flows: UsualFlows, record: Records) -> Flow | None:
-    source, proto = (next(iter(record.categories[name].values), None) for name in ("id.orig_h", "proto"))
+    names = ("id.orig_h", "id.resp_h", "proto")
+    source, host, proto = (next(iter(record.categories[name].values), None) for name in names)
     port = int(record.integers["id.resp_p"][0])
     amounts = [_amount(record, name) for name in AMOUNTS]
-    return flows.nearest(source, proto, None if port == MISSING else port, amounts)
+    return flows.nearest(source, host, proto, None if port == MISSING else port, amounts)

@@ -1,6 +1,6 @@
 """Findings to notices: what is said, in which words, and where it is written."""
 
-from oddlog.notices.amounts import duration_words, rarity_words, roughly, share_words
+from oddlog.notices.amounts import duration_words, rarity_words, share_words
 from oddlog.notices.beside import amount_words, behaviour_name, typical_words
 from oddlog.notices.finding import Finding
 from oddlog.notices.notice import MOST_BYTES, TSV_HEADER, json_line, tsv_line
@@ -20,7 +20,6 @@ __all__ = [
     "notice_ids",
     "rarity_words",
     "reason_words",
-    "roughly",
     "share_words",
     "tsv_line",
     "typical_words",

@@ -148,7 +148,7 @@ def typical_words(orig_bytes: float | None, resp_bytes: float | None, seconds: f
     """Typical amounts, such as '45 bytes out, 126 bytes back, 4 ms'; those never logged left out."""
     ways = ((orig_bytes, "out"), (resp_bytes, "back"))
     told = [f"{amount_words(count)} {way}" for count, way in ways if count is not None]
-    return ", ".join([*told, *([duration_words(roughly(seconds))] if seconds is not None else [])])
+    return ", ".join([*told, *([duration_words(seconds)] if seconds is not None else [])])
 
 
 def flow_words(flow: Flow) -> str:
@@ -164,7 +164,7 @@ def beat_words(beat: Beat) -> str:
     """How regularly and how long, such as 'every 300 s (give or take 2 s) for at least 6 h'."""
     every, spread = (_seconds(seconds) for seconds in (beat.every, beat.spread))
     give_or_take = "" if beat.spread < 0.5 else f" (give or take {spread})"
-    return f"every {every}{give_or_take} for at least {duration_words(roughly(beat.lasting))}"
+    return f"every {every}{give_or_take} for at least {duration_words(beat.lasting)}"
 
 
 def _seconds(seconds: float) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from oddlog.notices import relations, statistics
-from oddlog.notices.amounts import byte_words, count_words, duration_words, number_words, roughly
+from oddlog.notices.amounts import about, byte_words, count_words, duration_words, number_words, roughly
 from oddlog.notices.beside import beat_words
 from oddlog.notices.clause import Clause, listed, peer, plain
 
@@ -83,14 +83,14 @@ def clauses(reasons: Sequence[Reason], finding: Finding) -> list[Clause]:
     groups: dict[str, list[Reason]] = {}
     for reason in reasons:
         groups.setdefault(_about(reason.field), []).append(reason)
-    found = [_clause(about, group, finding) for about, group in groups.items()]
+    found = [_clause(subject, group, finding) for subject, group in groups.items()]
     return sorted(found, key=lambda clause: (_tells_little(clause.about, groups[clause.about]), -clause.share))
 
 
-def _tells_little(about: str, reasons: list[Reason]) -> bool:
+def _tells_little(subject: str, reasons: list[Reason]) -> bool:
     """Whether others come first though this weighs more: packets without bytes, a port picked at random."""
-    packets_only = about in _VERBS and all(reason.field.endswith("pkts") for reason in reasons)
-    return packets_only or about in ("id.orig_p", "time") or about.startswith("around")
+    packets_only = subject in _VERBS and all(reason.field.endswith("pkts") for reason in reasons)
+    return packets_only or subject in ("id.orig_p", "time") or subject.startswith("around")
 
 
 def _about(field: str) -> str:
@@ -101,17 +101,17 @@ def _about(field: str) -> str:
     return "time" if field in _TIME else _ABOUT.get(field, field)
 
 
-def _clause(about: str, reasons: list[Reason], finding: Finding) -> Clause:
+def _clause(subject: str, reasons: list[Reason], finding: Finding) -> Clause:
     share = sum(reason.share for reason in reasons)
-    if about == "time":
+    if subject == "time":
         moment = datetime.fromtimestamp(finding.clock / 1e6, UTC)
-        return Clause(about, f"at {moment:%H:%M} UTC, an unusual time", None, share)
-    if about in _VERBS:
+        return Clause(subject, f"at {moment:%H:%M} UTC, an unusual time", None, share)
+    if subject in _VERBS:
         seen, usual = _volume(reasons)
-        return Clause(about, f"{_VERBS[about]} {seen}", usual, share, reasons[0].among)
-    if about == "relations":
-        return Clause(about, relations.predicate(reasons, finding), None, share)
-    return Clause(about, *_phrase(reasons[0], finding), share, reasons[0].among)
+        return Clause(subject, f"{_VERBS[subject]} {seen}", usual, share, reasons[0].among)
+    if subject == "relations":
+        return Clause(subject, relations.predicate(reasons, finding), None, share)
+    return Clause(subject, *_phrase(reasons[0], finding), share, reasons[0].among)
 
 
 def _volume(reasons: list[Reason]) -> tuple[str, str | None]:
@@ -123,7 +123,7 @@ def _volume(reasons: list[Reason]) -> tuple[str, str | None]:
     if known and all(float(reason.expected or 0) < 0.5 for reason in known):
         return seen, "nothing"
     usual = [_amount(reason.field, roughly(reason.expected)) for reason in known]
-    return seen, "about " + " in ".join(usual) if usual else None
+    return seen, about(" in ".join(usual)) if usual else None
 
 
 def _amount(field: str, value: object) -> str:
@@ -139,18 +139,22 @@ def _amount(field: str, value: object) -> str:
 def _phrase(reason: Reason, finding: Finding) -> tuple[str, str | None]:
     name, seen, expected = reason.field, reason.seen, reason.expected
     if name in _NAMED:
-        return _NAMED[name](finding), _port(expected) if name in _PORTS else _category(expected)
+        usual = _port(expected) if name in _PORTS else _category(expected)
+        if name in _LOCAL:
+            usual = _NETWORKS.get(usual, usual)
+        return _NAMED[name](finding), None if seen == expected else usual
     if name == "conn_state":
         state = finding.record.get(name, _category(seen))
-        return f"{_STATES.get(state, ('ended',))[0]} ({plain(state)})", _STATES.get(
-            str(expected), ("", _category(expected))
-        )[1]
-    damped = statistics.phrase(reason, finding)
-    if damped is not None:
-        return damped
+        usual = _STATES.get(str(expected), ("", _category(expected)))[1]
+        return f"{_STATES.get(state, ('ended',))[0]} ({plain(state)})", usual
     if name in _UNSET:
         unset, usually_unset = (isinstance(value, float) and value >= 0.5 for value in (seen, expected))
         return f"has {'no' if unset else 'a'} logged {_UNSET[name]}", "none" if usually_unset else "one"
+    return statistics.phrase(reason, finding) or _number(reason)
+
+
+def _number(reason: Reason) -> tuple[str, str | None]:
+    name, seen, expected = reason.field, reason.seen, reason.expected
     rolling = _ROLLING.fullmatch(name)
     words: Callable[[float], str]
     if rolling:
@@ -164,7 +168,10 @@ def _phrase(reason: Reason, finding: Finding) -> tuple[str, str | None]:
         words, what = number_words, f"had {name} {number_words(seen)}"
     else:
         return f"had {name} {_category(seen)}", _category(expected)
-    return what, f"about {words(roughly(expected))}" if isinstance(expected, float) else None
+    if not isinstance(expected, float):
+        return what, None
+    # Durations are rounded in their own unit.
+    return what, about(words(expected if words is duration_words else roughly(expected)))
 
 
 def _local(verb: str, local: object) -> str:
@@ -187,6 +194,7 @@ _NAMED: dict[str, Callable[[Finding], str]] = {
     "resp_device": lambda finding: f"went to {plain(finding.resp_h or 'no device')}",
 }
 _PORTS = ("id.orig_p", "id.resp_p")
+_LOCAL = ("local_orig", "local_resp")
 
 
 def _port(expected: object) -> str:
@@ -232,6 +240,9 @@ def _happened(finding: Finding, amounts: dict[str, Clause]) -> str:
     length = finding.record.get("duration")
     lasted = f" in {duration_words(length / 1e6)}" if length and (length >= 1_000_000 or "duration" in amounts) else ""
     sent, got = amounts.get("orig"), amounts.get("resp")
+    nothing = finding.record.get("orig_bytes") == finding.record.get("resp_bytes") == 0
+    if sent and got and nothing:
+        return f"{source} connected to {to}{lasted.replace(' in ', ' for ')} and nothing was sent either way"
     if sent and got:
         start = f"{source} {sent.seen} to {to}{lasted} and {got.seen}"
     elif sent:

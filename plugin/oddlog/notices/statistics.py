@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from oddlog.notices.amounts import byte_words, count_words, duration_words, number_words, roughly, share_words
+from oddlog.notices.amounts import about, byte_words, count_words, duration_words, number_words, roughly, share_words
 from oddlog.notices.clause import peer, plain
 
 if TYPE_CHECKING:
@@ -20,22 +20,20 @@ __all__ = ["phrase"]
 
 _LATELY = {"10s": "15 s", "1m": "90 s", "10m": "15 min", "1h": "90 min"}
 _PHRASES: dict[tuple[str, str, str | None], str] = {
-    ("source", "connections", None): "made about {seen}",
-    ("service", "connections", None): "came to {there} as one of about {seen}",
-    ("stream", "connections", None): "came back to {there} after about {seen}",
+    ("source", "connections", None): "made {about}",
+    ("service", "connections", None): "came to {there}, which had {about}",
+    ("stream", "connections", None): "came back to {there} {about}",
     ("source", "failed", "mean"): "had {seen} of its connections fail",
     ("service", "failed", "mean"): "went to {there}, where {seen} of connections failed",
-    ("source", "sent", "mean"): "sent about {seen} a connection",
-    ("stream", "sent", "mean"): "sent about {seen} a connection to {there}",
+    ("source", "sent", "mean"): "sent {about} a connection",
+    ("stream", "sent", "mean"): "sent {about} a connection to {there}",
     ("stream", "sent", "std"): "sent amounts to {there} that varied by {seen}",
-    ("stream", "got", "mean"): "got about {seen} back a connection from {there}",
-    ("stream", "got", "std"): "got amounts back from {there} that varied by {seen}",
-    ("stream", "interval", "mean"): "called {there} about every {seen}",
-    ("stream", "interval", "std"): "called {there} at intervals of about {seen}",
-    ("pair", "magnitude", None): "exchanged about {seen} each way a connection with {host}",
+    ("stream", "got", "mean"): "got back {about} a connection from {there}",
+    ("stream", "got", "std"): "got back amounts from {there} that varied by {seen}",
+    ("pair", "magnitude", None): "exchanged {about} each way a connection with {host}",
     ("pair", "radius", None): "exchanged amounts with {host} that varied by {seen}",
-    ("pair", "covariance", None): "exchanged amounts with {host} of which both directions had a covariance of {seen}",
-    ("pair", "correlation", None): "exchanged amounts with {host} of which both directions had a correlation of {seen}",
+    ("pair", "covariance", None): "exchanged amounts with {host} whose two directions covaried by {seen}",
+    ("pair", "correlation", None): "exchanged amounts with {host} whose two directions correlated by {seen}",
 }
 _NAME = re.compile(r"(source|service|stream|pair)_([a-z]+?)(?:_(mean|std))?_(10s|1m|10m|1h)")
 
@@ -46,23 +44,39 @@ def phrase(reason: Reason, finding: Finding) -> tuple[str, str | None] | None:
     if found is None or not isinstance(reason.seen, float) or not isinstance(reason.expected, float):
         return None
     of, what, statistic, half_life = found.groups()
-    seen, usual = (_amount(what, statistic, value, reason.of) for value in (reason.seen, roughly(reason.expected)))
-    told = _PHRASES[of, what, statistic]
-    told = told.format(seen=seen, host=plain(finding.resp_h or "an unknown host"), there=peer(finding))
-    about = "" if what in ("covariance", "correlation") else "about "
-    return f"{told} in the last {_LATELY[half_life]}", f"{about}{usual}"
+    host, there = plain(finding.resp_h or "an unknown host"), peer(finding)
+    if what == "interval":
+        return _intervals(statistic, reason.seen, reason.expected, reason.of, there)
+    seen, usual = (_amount(of, what, value) for value in (reason.seen, roughly(reason.expected)))
+    if statistic == "std" or what == "radius":
+        seen, usual = (_spread(value) for value in (reason.seen, reason.expected))
+    told = _PHRASES[of, what, statistic].format(seen=seen, about=about(seen), host=host, there=there)
+    return f"{told} in the last {_LATELY[half_life]}", about(usual)
 
 
-def _amount(what: str, statistic: str | None, value: float, mean: float | None) -> str:
-    """A statistic's value in its unit; of a deviation, which is a share, of what."""
+def _intervals(statistic: str, seen: float, expected: float, mean: float | None, there: str) -> tuple[str, str]:
+    """How regularly a source calls; a deviation is a share of the mean, where that is known."""
+    if statistic == "mean":
+        return f"called {there} about every {duration_words(seen)}", about(duration_words(expected))
+    if mean is None:
+        return f"called {there} at intervals that varied by {_spread(seen)}", about(_spread(expected))
+    apart, usually = (f"give or take {duration_words(share * mean)}" for share in (seen, expected))
+    return f"called {there} about every {duration_words(mean)}, {apart}", usually
+
+
+def _amount(of: str, what: str, value: float) -> str:
     if what == "connections":
-        return count_words(value, "connection")
+        return _times(value) if of == "stream" else count_words(value, "connection")
     if what == "failed":
         return share_words(min(max(value, 0.0), 1.0))
-    if what in ("covariance", "correlation"):
-        return f"{value:.2g}"
-    if what == "radius" or (statistic == "std" and mean is None):
-        return share_words(value) if value < 1 else f"a factor of {number_words(value + 1)}"
-    if statistic == "std":
-        return f"{duration_words(mean or 0.0)}, give or take {duration_words(value * (mean or 0.0))}"
-    return duration_words(value) if what == "interval" else byte_words(value)
+    return f"{value:.2g}" if what in ("covariance", "correlation") else byte_words(value)
+
+
+def _times(count: float) -> str:
+    return {"0": "not once", "under 1": "hardly once", "1": "once", "2": "twice"}.get(
+        number_words(count), f"{number_words(count)} times"
+    )
+
+
+def _spread(share: float) -> str:
+    return share_words(max(share, 0.0)) if share < 1 else f"a factor of {number_words(share + 1)}"

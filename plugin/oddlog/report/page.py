@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from oddlog.notices import amount_words, behaviour_name, duration_words, rarity_words, roughly, share_words
+from oddlog.notices import amount_words, behaviour_name, duration_words, rarity_words, share_words
 from oddlog.report.scatter import COLOURS, scatter
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _behaviours(found: Behaviours) -> str:
                 share_words(kind.share),
                 amount_words(kind.orig_bytes),
                 amount_words(kind.resp_bytes),
-                "–" if kind.duration is None else duration_words(roughly(kind.duration)),
+                "–" if kind.duration is None else duration_words(kind.duration),
             ],
             numbers=numbers,
         )

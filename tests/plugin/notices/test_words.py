@@ -19,11 +19,16 @@ def sent(seen, expected, share=0.5, side="orig", what="bytes"):
     [
         (0.0, "0 s"),
         (1e-5, "under 1 ms"),
-        (0.0431, "43.1 ms"),
+        (0.0431, "43 ms"),
+        (0.9514, "951 ms"),
+        (9.96, "10 s"),
         (0.9999, "1 s"),
         (59.0, "59 s"),
         (2280.0, "38 min"),
-        (86_400.0, "1 day"),
+        (90.0, "90 s"),
+        (131.0, "2.2 min"),
+        (5400.0, "90 min"),
+        (86_400.0, "24 h"),
         (172_800.0, "2 days"),
         (1e9, "11,574 days"),
     ],
@@ -136,7 +141,7 @@ def test_windows_that_overlap_are_told_once(make_finding):
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (Reason("duration", 3129.9, 47.5, 1.0), "lasted 52.2 min (usually about 48 s)"),
+        (Reason("duration", 3129.9, 47.5, 1.0), "lasted 52 min (usually about 48 s)"),
         (Reason("duration", None, 47.5, 1.0), "has no duration (usually about 48 s)"),
         (sent(None, 200.0), "sent an unlogged number of bytes (usually about 200 bytes)"),
         (sent(0.0, 1.0, side="resp", what="pkts"), "got back no packets (usually about 1 packet)"),
