@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,13 @@ from oddlog.logs import Decoder, open_logs
 from oddlog.logs.batch import concat
 from oddlog.packing import pack, unpack
 from oddlog.pipeline import SCORES, Clock, roads
+from oddlog_core.bundle import read_bundle
+from oddlog_core.detectors.autoencoder import Beside
+from oddlog_core.detectors.behaviour import Behaviour, Behaviours, Map
+from oddlog_core.features.flows import UsualFlows
+from oddlog_core.features.relations import RELATIONS
 
+STARTER = Path(str(files("oddlog") / "starter"))
 LOGS = ("conn", "dce_rpc", "ntlm")
 # So many that the sample of each log has findings, and not so many that all of it is found odd.
 CONFIGS = {log: Config(notices_per_day=n) for log, n in {"conn": 100_000, "dce_rpc": 3_000, "ntlm": 6_000}.items()}
@@ -132,6 +140,23 @@ def test_a_finding_is_what_passes_the_threshold_and_tells_of_its_record(road, ba
     assert all(finding.reasons and finding.rarity >= days for finding in findings)
     assert len({finding.id for finding in findings}) == len(findings)
     assert {finding.bundle for finding in findings} == {starter_bundle.digest}
+
+
+def test_a_connections_finding_is_set_beside_what_the_baseline_had(batches):
+    bundle = read_bundle(STARTER)
+    detector, records = bundle.trained["conn-autoencoder"].detector, Clock("end").records(batches["conn"])
+    flows = UsualFlows.learn([records])
+    kinds = [Behaviour(0.5, [("dns", 1.0)], [], [("inside", 1.0)], 0.0, 0.0, None, None, None)]
+    detector.beside = Beside(flows, Behaviours([1.0], [[0.0]], kinds, Map([(0.0, 0.0)], [0], (1.0, 0.0))))
+    _, findings = whole(roads(bundle, CONFIGS["conn"])["conn"], batches["conn"])
+    assert findings
+    for finding in findings:
+        assert finding.context.usual in flows.of[finding.orig_h]
+        assert finding.context.behaviour is kinds[0]
+        assert set(finding.context.often) == set(RELATIONS)
+        for reason in finding.reasons:
+            if reason.field in RELATIONS:
+                assert finding.context.often[reason.field] == (reason.seen, reason.of)
 
 
 def test_findings_come_in_clock_order_and_none_before_its_record(road, batches):

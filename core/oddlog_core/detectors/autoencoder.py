@@ -169,18 +169,17 @@ class AutoencoderDetector(Detector):
             self._reason(f, float(share[f]), row, numbers, codes, record) for f in np.argsort(-share)[:3].tolist()
         )
 
-    def context(self, scored: Scored, index: int) -> Context | None:
-        """What the record's source usually does, and the kind of connections that the record resembles."""
-        if self.beside is None:
-            return None
+    def context(self, scored: Scored, index: int) -> Context:
+        """What the baseline had of the record's ends, its source's usual flow and beat, and the kind it resembles."""
         row, record = self._odd(scored, index)
-        (narrow,) = self._run(["bottleneck"], row[None, :])
+        usual = behaviour = None
         often: dict[str, tuple[int, int]] = {}
+        if self.beside is not None:
+            (narrow,) = self._run(["bottleneck"], row[None, :])
+            usual, behaviour = _nearest(self.beside.flows, record), self.beside.behaviours.nearest(narrow[0])
         if self._relations is not None:
-            often = {
-                name: (int(found[0, 0]), int(found[0, 1])) for name, found in self._relations.often(record).items()
-            }
-        usual, behaviour = _nearest(self.beside.flows, record), self.beside.behaviours.nearest(narrow[0])
+            found = self._relations.often(record)
+            often = {name: (int(counts[0, 0]), int(counts[0, 1])) for name, counts in found.items()}
         return Context(usual, behaviour, self._beat(row), often)
 
     @property

@@ -38,10 +38,15 @@ def inspect(bundle: Path, config_path: Path | None, html: Path | None) -> None:
 
     config = read_config(config_path)
     learned = read_bundle(bundle_folder(str(bundle)))
+    days = len(learned.trained) / config.notices_per_day
+    if html is not None:
+        try:
+            html.write_text(page(learned, days, config.notices_per_day), encoding="utf-8")
+        except OSError as error:
+            raise OddlogError(f"{html} cannot be written: {error.strerror}") from None
     click.echo(f"bundle {learned.digest}, made by oddlog {learned.oddlog} on {learned.created}")
     if learned.comment:
         click.echo(learned.comment)
-    days = len(learned.trained) / config.notices_per_day
     often = f"{rarity_words(days)} or less often"
     click.echo(f"{config.notices_per_day:g} notices a day: a finding is what the baseline shows {often}")
     for name, one in learned.trained.items():
@@ -60,8 +65,4 @@ def inspect(bundle: Path, config_path: Path | None, html: Path | None) -> None:
                 typical = typical_words(kind.orig_bytes, kind.resp_bytes, kind.duration)
                 click.echo(f"    {kind.share * 100:4.1f} %  {behaviour_name(kind)}: {typical or 'nothing logged'}")
     if html is not None:
-        try:
-            html.write_text(page(learned, days, config.notices_per_day), encoding="utf-8")
-        except OSError as error:
-            raise OddlogError(f"{html} cannot be written: {error.strerror}") from None
         click.echo(f"\n{html} written")

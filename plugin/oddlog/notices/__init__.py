@@ -1,7 +1,7 @@
 """Findings to notices: what is said, in which words, and where it is written."""
 
 from oddlog.notices.amounts import duration_words, rarity_words, share_words
-from oddlog.notices.beside import amount_words, behaviour_name, typical_words
+from oddlog.notices.beside import amount_words, behaviour_name, beside_words, typical_words
 from oddlog.notices.finding import Finding
 from oddlog.notices.notice import MOST_BYTES, TSV_HEADER, json_line, tsv_line
 from oddlog.notices.words import message, reason_words
@@ -14,6 +14,7 @@ __all__ = [
     "NoticeWriter",
     "amount_words",
     "behaviour_name",
+    "beside_words",
     "duration_words",
     "json_line",
     "message",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oddlog.notices.amounts import byte_words, duration_words, number_words, roughly
+from oddlog.notices.amounts import byte_words, duration_words, number_words, roughly, share_words
 from oddlog.notices.clause import address, listed, plain
 
 if TYPE_CHECKING:
     from oddlog_core.detectors.behaviour import Behaviour
+    from oddlog_core.detectors.contract import Context
     from oddlog_core.features.flows import Flow
     from oddlog_core.features.units import Beat
 
-__all__ = ["amount_words", "beat_words", "behaviour_name", "flow_words", "typical_words"]
+__all__ = ["amount_words", "beat_words", "behaviour_name", "beside_words", "flow_words", "typical_words"]
 
 _SERVICES = {
     "dns": "DNS lookups",
@@ -126,7 +127,7 @@ def _where(kind: Behaviour) -> str:
         "inside": "inside",
         "internet": "to the internet",
         "multicast": "by multicast",
-        "unknown": "to hosts without an address",
+        "unknown": "to named hosts",
     }
     if share >= _MOSTLY or len(kind.places) == 1:
         return where[place]
@@ -158,6 +159,17 @@ def flow_words(flow: Flow) -> str:
     seconds = None if flow.duration is None else flow.duration / 1e6
     amounts = typical_words(flow.orig_bytes, flow.resp_bytes, seconds)
     return f"{address(flow.host, flow.port)}{proto}, {often} in the baseline" + (f": {amounts}" if amounts else "")
+
+
+def beside_words(context: Context | None) -> list[str]:
+    """What a record is set beside, as sentences: the kind that it resembles, and its source's nearest usual flow."""
+    said = []
+    if context is not None and context.behaviour is not None:
+        kind = context.behaviour
+        said.append(f"It resembles {behaviour_name(kind)}: {share_words(kind.share)} of the baseline.")
+    if context is not None and context.usual is not None:
+        said.append(f"Nearest of what its source usually does: {flow_words(context.usual)}.")
+    return said
 
 
 def beat_words(beat: Beat) -> str:

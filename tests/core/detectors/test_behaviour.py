@@ -38,6 +38,23 @@ def test_a_kind_is_described_by_its_typical_connections_the_most_frequent_first(
     assert (scan.failed, scan.orig_bytes, dns.failed) == (1.0, None, 0.0)
 
 
+def test_hosts_that_answer_kerberos_are_domain_controllers(monkeypatch):
+    monkeypatch.setattr("oddlog_core.detectors.behaviour.N_CLUSTERS", 2)
+    kerberos = {"id.resp_p": 88, "proto": "tcp", "conn_state": "SF"}
+    rows = [
+        *[{"ts": MONDAY, **DNS}] * 40,
+        {"ts": MONDAY, **kerberos, "id.resp_h": "10.0.0.2"},
+        # Asked, but without an answer; and no inside host.
+        {"ts": MONDAY, **kerberos, "id.resp_h": "10.0.0.7", "conn_state": "S0"},
+        {"ts": MONDAY, **kerberos, "id.resp_h": "93.184.216.34"},
+        *[{"ts": MONDAY, **SCAN}] * 10,
+        *[{"ts": MONDAY, **WEB}] * 10,
+    ]
+    narrow = np.array([[0.0]] * 41 + [[9.0]] * 22)
+    lookups, others = Behaviours.learn(narrow, np.arange(len(rows)), [records("conn", rows)], 0).kinds
+    assert (lookups.controllers, others.controllers) == (1.0, 0.0)
+
+
 def test_a_record_is_of_the_kind_whose_centroid_is_nearest(monkeypatch):
     monkeypatch.setattr("oddlog_core.detectors.behaviour.N_CLUSTERS", 3)
     log, narrow, kinds = log_and_bottleneck()

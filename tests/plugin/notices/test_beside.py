@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oddlog.notices import MOST_BYTES, behaviour_name, json_line, tsv_line, typical_words
+from oddlog.notices import MOST_BYTES, behaviour_name, beside_words, json_line, tsv_line, typical_words
 from oddlog.notices.beside import flow_words
 from oddlog_core.detectors.behaviour import Behaviour
 from oddlog_core.detectors.contract import Context
@@ -76,6 +76,14 @@ def test_every_kind_has_a_name_that_no_terminal_obeys(services, hosts, shares, a
 )
 def test_a_usual_flow_is_told_with_what_was_logged_of_it(flow, words):
     assert flow_words(flow) == words
+
+
+def test_a_table_says_it_in_sentences():
+    assert beside_words(Context(FLOW, DNS)) == [
+        "It resembles DNS lookups to the domain controllers: 13 % of the baseline.",
+        f"Nearest of what its source usually does: {flow_words(FLOW)}.",
+    ]
+    assert beside_words(Context(None, None)) == beside_words(None) == []
 
 
 def test_a_notice_has_what_its_record_is_set_beside(make_finding):
