@@ -147,7 +147,7 @@ def test_a_connections_finding_is_set_beside_what_the_baseline_had(batches):
     detector, records = bundle.trained["conn-autoencoder"].detector, Clock("end").records(batches["conn"])
     flows = UsualFlows.learn([records])
     kinds = [Behaviour(0.5, [("dns", 1.0)], [], [("inside", 1.0)], 0.0, 0.0, None, None, None)]
-    detector.beside = Beside(flows, Behaviours([1.0], [[0.0]], kinds, Map([(0.0, 0.0)], [0], (1.0, 0.0))))
+    detector.beside = Beside(flows, Behaviours([1.0], [[0.0]], [0], kinds, Map([(0.0, 0.0)], [0], (1.0, 0.0))))
     _, findings = whole(roads(bundle, CONFIGS["conn"])["conn"], batches["conn"])
     assert findings
     for finding in findings:

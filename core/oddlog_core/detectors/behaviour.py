@@ -24,6 +24,8 @@ N_CLUSTERS = 14
 MOST_RECORDS = 50_000
 _MOST_POINTS = 2_000
 _MOST_NAMES = 5
+# Clusters are one kind where half of each is the same service, and what makes up this much of either and where it goes.
+_MAINLY, _NOTABLE = 0.5, 0.15
 # Kerberos: who answers there is a domain controller.
 _KERBEROS = 88
 _FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
@@ -81,11 +83,15 @@ class Map(msgspec.Struct, frozen=True):
 class Behaviours(msgspec.Struct, frozen=True):
     """Centroids of k-means over the bottleneck, and what their connections are.
 
+    k-means cuts a large kind in several: clusters that would be described alike are one.
+
     Attributes
     ----------
     scale : list of float
         What each of the bottleneck's columns is divided by.
     centroids : list of list of float
+    kind_of : list of int
+        Each centroid's kind.
     kinds : list of Behaviour
         The most frequent first.
     map : Map
@@ -93,6 +99,7 @@ class Behaviours(msgspec.Struct, frozen=True):
 
     scale: list[float]
     centroids: list[list[float]]
+    kind_of: list[int]
     kinds: list[Behaviour]
     map: Map
 
@@ -123,25 +130,41 @@ class Behaviours(msgspec.Struct, frozen=True):
             n_clusters = min(N_CLUSTERS, len(np.unique(z, axis=0)))
             model = KMeans(n_clusters, n_init=3, random_state=seed).fit(z)
             map_ = _map(z)
-        order = np.argsort(-np.bincount(model.labels_, minlength=n_clusters), kind="stable")
-        label = np.argsort(order)[model.labels_]
         facts = _facts(rows, baseline)
         controllers = {fact.destination for fact in facts if fact.kerberos and not fact.failed}
+
+        def described(label: NDArray[np.int64]) -> list[Behaviour]:
+            of = range(int(label.max()) + 1)
+            return [_described([facts[i] for i in np.flatnonzero(label == n)], len(facts), controllers) for n in of]
+
+        likeness = [_likeness(cluster) or n for n, cluster in enumerate(described(model.labels_))]
+        alike = np.array([likeness.index(one) for one in likeness])
+        often = np.bincount(alike[model.labels_], minlength=n_clusters)
+        order = np.argsort(-often, kind="stable")
+        kind_of = np.argsort(order)[alike]
+        label = kind_of[model.labels_]
         some = np.unique(np.linspace(0, len(z) - 1, min(len(z), _MOST_POINTS)).astype(np.int64))
         return cls(
             scale.tolist(),
-            model.cluster_centers_[order].tolist(),
-            [
-                _described([facts[i] for i in np.flatnonzero(label == kind)], len(facts), controllers)
-                for kind in range(n_clusters)
-            ],
+            model.cluster_centers_.tolist(),
+            kind_of.tolist(),
+            described(label),
             Map([(float(x), float(y)) for x, y in map_[0][some].round(3)], label[some].tolist(), map_[1]),
         )
 
     def nearest(self, narrow: NDArray[np.float64]) -> Behaviour:
         """The kind whose centroid is nearest to a record's bottleneck, (n_narrow,)."""
         apart = np.array(self.centroids) - narrow / np.array(self.scale)
-        return self.kinds[int((apart**2).sum(axis=1).argmin())]
+        return self.kinds[self.kind_of[int((apart**2).sum(axis=1).argmin())]]
+
+
+def _likeness(cluster: Behaviour) -> tuple[object, ...] | None:
+    """What makes two clusters one kind: their services, where they go and whether they fail; None of a mixture."""
+    if not cluster.services or cluster.services[0][1] < _MAINLY:
+        return None
+    services = tuple(service for service, share in cluster.services if share >= _NOTABLE)
+    host = next((host for host, share in cluster.destinations[:1] if share >= _MAINLY), None)
+    return services, host or cluster.places[0][0], cluster.failed >= _MAINLY
 
 
 def _map(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[float, float]]:

@@ -55,7 +55,7 @@ def bundle():
     angle = np.linspace(0, 2 * np.pi, 60)
     points = [*zip(np.cos(angle).tolist(), np.sin(angle).tolist(), strict=True), *[(0.01 * i, 0.0) for i in range(9)]]
     drawn = Map(points, [0] * 60 + [1] * 9, (0.5, 0.25))
-    behaviours = Behaviours([1.0], [[0.0], [1.0]], [DNS, HOSTILE], drawn)
+    behaviours = Behaviours([1.0], [[0.0], [1.0]], [0, 1], [DNS, HOSTILE], drawn)
     found.trained["conn-autoencoder"].detector.beside = Beside(UsualFlows({}), behaviours)
     return found
 
