@@ -234,25 +234,25 @@ def _happened(finding: Finding, amounts: dict[str, Clause]) -> str:
     """The connection, with those amounts that are odd."""
     source, to = _ends(finding)
     state = finding.record.get("conn_state")
-    carried = any(finding.record.get(name) for name in ("orig_bytes", "resp_bytes"))
-    if state in _ATTEMPTS and not carried:
+    carried = [finding.record.get(name) for name in ("orig_bytes", "resp_bytes")]
+    if state in _ATTEMPTS and not any(carried):
         return f"{source} tried to connect to {to} and {_ATTEMPTS[state]}"
     length = finding.record.get("duration")
-    lasted = f" in {duration_words(length / 1e6)}" if length and (length >= 1_000_000 or "duration" in amounts) else ""
+    long = duration_words(length / 1e6) if length and (length >= 1_000_000 or "duration" in amounts) else ""
+    within, lasting = (f" {word} {long}" if long else "" for word in ("in", "for"))
     sent, got = amounts.get("orig"), amounts.get("resp")
-    nothing = finding.record.get("orig_bytes") == finding.record.get("resp_bytes") == 0
-    if sent and got and nothing:
-        return f"{source} connected to {to}{lasted.replace(' in ', ' for ')} and nothing was sent either way"
+    if sent and got and carried == [0, 0]:
+        return f"{source} connected to {to}{lasting} and nothing was sent either way"
     if sent and got:
-        start = f"{source} {sent.seen} to {to}{lasted} and {got.seen}"
+        start = f"{source} {sent.seen} to {to}{within} and {got.seen}"
     elif sent:
-        start = f"{source} {sent.seen} to {to}{lasted}"
+        start = f"{source} {sent.seen} to {to}{within}"
     elif got:
-        start = f"{source} {got.seen} from {to}{lasted}"
+        start = f"{source} {got.seen} from {to}{within}"
     elif "duration" in amounts:
         start = f"The connection from {source} to {to} {amounts['duration'].seen}"
     else:
-        start = f"{source} connected to {to}" + lasted.replace(" in ", " for ")
+        start = f"{source} connected to {to}{lasting}"
     return f"{start} and got no answer" if state in ("S0", "SH") and not got else start
 
 

@@ -126,7 +126,7 @@ def _beside(context: Context | None, most: int) -> dict[str, Any]:
         kind = context.behaviour
         said["behaviour"] = _set({"name": behaviour_name(kind), "share": kind.share}, most)
     if context.beat is not None:
-        said["beat"] = {**{key: round(value, 3) for key, value in context.beat._asdict().items()}}
+        said["beat"] = {key: round(value, 3) for key, value in context.beat._asdict().items()}
     return said
 
 

@@ -21,7 +21,7 @@ COLOURS = (
 )
 _WIDTH, _HEIGHT, _MARGIN, _MARK = 760, 660, 26, 10
 # Shares of the points that lie outside the picture at either end are drawn at its edge: a few would squeeze the rest.
-_OUTSIDE = 0.005
+_OUTSIDE = 0.01
 
 
 def scatter(drawn: Map, names: Sequence[str]) -> str:
