@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from oddlog.config import Config
 from oddlog.logs import Decoder, open_logs
 from oddlog.logs.batch import concat
+from oddlog.notices import message
 from oddlog.packing import pack, unpack
 from oddlog.pipeline import SCORES, Clock, roads
 from oddlog_core.bundle import read_bundle
@@ -209,6 +210,16 @@ def test_what_a_record_leaves_unset_is_not_made_up(starter_bundle):
     _, (finding,) = told(roads(starter_bundle, Config(notices_per_day=1_000_000))["conn"].take(batch))
     assert finding.proto is finding.resp_h is finding.resp_p is finding.service is None
     assert set(finding.record) == {"ts", "uid", "id.orig_h", "conn_state"}
+
+
+def test_calls_as_regular_as_a_machines_are_told_with_their_interval(starter_bundle):
+    call = '{"_path":"conn","ts":%d.0,"uid":"C%d","id.orig_h":"10.0.0.1","id.resp_h":"203.0.113.9","id.resp_p":443}\n'
+    lines = "".join(call % (1_700_000_000 + 300 * i, i) for i in range(25))
+    (batch,) = Decoder("conn.log").feed(lines.encode())
+    _, findings = told(roads(starter_bundle, Config(notices_per_day=1_000_000))["conn"].take(batch))
+    assert findings[0].beat is None
+    assert findings[-1].beat == pytest.approx((300.0, 0.0, 7200.0), abs=0.5)
+    assert "It has been calling there every 300 s for at least 2 h." in message(findings[-1])
 
 
 def test_detectors_share_the_notices_of_a_day_evenly(starter_bundle):

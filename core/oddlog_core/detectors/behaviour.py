@@ -24,8 +24,8 @@ N_CLUSTERS = 14
 MOST_RECORDS = 50_000
 _MOST_POINTS = 2_000
 _MOST_NAMES = 5
-# Clusters are one kind where half of each is the same service, and what makes up this much of either and where it goes.
-_MAINLY, _NOTABLE = 0.5, 0.15
+# Clusters are one kind where one service makes up half of each, or most, and their other notable ones are the same.
+_MAINLY, _MOSTLY, _NOTABLE = 0.5, 0.8, 0.15
 # Kerberos: who answers there is a domain controller.
 _KERBEROS = 88
 _FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
@@ -162,9 +162,10 @@ def _likeness(cluster: Behaviour) -> tuple[object, ...] | None:
     """What makes two clusters one kind: their services, where they go and whether they fail; None of a mixture."""
     if not cluster.services or cluster.services[0][1] < _MAINLY:
         return None
-    services = tuple(service for service, share in cluster.services if share >= _NOTABLE)
+    first, share = cluster.services[0]
+    services = [first] if share >= _MOSTLY else [service for service, share in cluster.services if share >= _NOTABLE]
     host = next((host for host, share in cluster.destinations[:1] if share >= _MAINLY), None)
-    return services, host or cluster.places[0][0], cluster.failed >= _MAINLY
+    return tuple(services), host or cluster.places[0][0], cluster.failed >= _MAINLY
 
 
 def _map(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[float, float]]:
