@@ -19,7 +19,7 @@ from oddlog.notices import Finding
 from oddlog.packing import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from oddlog_core.bundle import Bundle, Trained
@@ -51,9 +51,11 @@ SCORES = pa.schema(
 WRITTEN: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": [name for name, kind in zip(SCORES.names, SCORES.types, strict=True) if kind == _TEXT],
+    "column_encoding": {"uid": "DELTA_LENGTH_BYTE_ARRAY"}
+    | dict.fromkeys(("ts", "score", "p_value", "rarity"), "BYTE_STREAM_SPLIT"),
     "write_statistics": ["ts", "score", "rarity"],
 }
-"""How scores.parquet is written: dictionaries and statistics only where they help take a third less time."""
+"""How scores.parquet is written: in two thirds of the time, and a tenth more bytes, of plain values and zstd."""
 
 
 @dataclass(slots=True)
@@ -151,12 +153,21 @@ class Road:
 
     def take(self, batch: Batch) -> Iterator[Outcome]:
         """Score the next batch."""
-        for piece, records, fell in self.clock.runs(batch):
-            parts = [
-                (one, one.detector.score_samples(records, self._states[name], self._thresholds[name]))
-                for name, one in self._trained.items()
-            ]
-            yield self._outcome(parts, piece, int(records.clock[0]), int(records.clock[-1]), fell)
+        for begun in self.begin(batch):
+            yield begun()
+
+    def begin(self, batch: Batch) -> Iterator[Callable[[], Outcome]]:
+        """Carry all state past the next batch, and give what scores it, which needs none of that state."""
+        for run in self.clock.runs(batch):
+            yield self._begin(*run)
+
+    def _begin(self, piece: Batch, records: Records, fell: bool) -> Callable[[], Outcome]:
+        begun = [
+            (one, one.detector.begin(records, self._states[name], self._thresholds[name]))
+            for name, one in self._trained.items()
+        ]
+        since, until = int(records.clock[0]), int(records.clock[-1])
+        return lambda: self._outcome([(one, score()) for one, score in begun], piece, since, until, fell)
 
     def close(self, now: int | None = None) -> Iterator[Outcome]:
         """Close what is open at the end of the log, or what silence until `now` has left open."""

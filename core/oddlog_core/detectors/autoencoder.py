@@ -31,7 +31,7 @@ from oddlog_core.records import MISSING, Categories, Records
 from oddlog_core.span import per_day, split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -143,8 +143,12 @@ class AutoencoderDetector(Detector):
 
     def score_samples(self, records: Records, state: ConnFeatures, threshold: float) -> Scored:
         """How badly each connection is reconstructed and how unlike the baseline's relations it is, in nats."""
+        return self.begin(records, state, threshold)()
+
+    def begin(self, records: Records, state: ConnFeatures, threshold: float) -> Callable[[], Scored]:
+        """Features of the next records; the model needs no state."""
         features = state.transform(records)
-        return Scored.of_records(records, self._score(features), threshold, _Evidence(features, records))
+        return lambda: Scored.of_records(records, self._score(features), threshold, _Evidence(features, records))
 
     def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._run(["score"], features)[0] if len(features) else np.empty(0)

@@ -210,6 +210,14 @@ class Detector(ABC):
     def score_samples(self, records: Records, state: Any, threshold: float) -> Scored:
         """Score the next records and carry `state`, which is changed in place, past them."""
 
+    def begin(self, records: Records, state: Any, threshold: float) -> Callable[[], Scored]:
+        """Carry `state` past the next records, and give what scores them.
+
+        That, and what explains them, needs no state: it may run on another thread, once the state has gone on.
+        """
+        scored = self.score_samples(records, state, threshold)
+        return lambda: scored
+
     @abstractmethod
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """Why one score is as it is, the weightiest reason first."""
