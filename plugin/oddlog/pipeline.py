@@ -323,6 +323,7 @@ class Road:
             reasons=one.detector.explain(scored, i),
             bundle=self._bundle,
             record={} if scored.host is not None else record,
+            context=one.detector.context(scored, i),
         )
 
 

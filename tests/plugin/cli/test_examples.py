@@ -73,6 +73,7 @@ def test_the_example_runs_as_written(ran, name):
 def test_the_examples_leave_what_their_helps_promise(ran):
     said, folder = ran
     assert (folder / "office-bundle" / "bundle.json").is_file()
+    assert (folder / "office.html").read_text().startswith("<!DOCTYPE html>")
     assert sorted(path.name for path in (folder / "found").iterdir()) == ["notice.log", "scores.parquet"]
     assert all(json.loads(line) for line in (folder / "found" / "notice.log").read_text().splitlines())
     detectors = set(pd.read_parquet(folder / "found" / "scores.parquet")["detector"])
