@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from operator import call
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow.parquet as pq
 
 from oddlog.errors import OddlogError
-from oddlog.notices import NoticeWriter
+from oddlog.notices import NoticeWriter, Ordinals, by_clock
 from oddlog.pipeline import SCORES, WRITTEN, queue, roads
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ PARTS = "part-*.parquet"
 
 T = TypeVar("T")
 _KEPT = 10
-# Batches that wait before a thread; each is a few MiB, and up to 20 with its features.
+# Batches that wait for a thread, each a few MiB; with their features they are up to 25.
 _AHEAD = 2
+_BEGUN = 1
 
 
 @dataclass(slots=True)
@@ -149,7 +151,7 @@ def in_order(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Candidate | Non
     # No moment is before this one; and the clock.
     floor = now = 0
     for outcome in outcomes:
-        held.sort(key=_by_clock)
+        held.sort(key=by_clock)
         if outcome.fell:
             due, held = held, []
         else:
@@ -162,12 +164,8 @@ def in_order(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Candidate | Non
         held += outcome.candidates
         now = outcome.until
         yield max(outcome.since, floor), None
-    for candidate in sorted(held, key=_by_clock):
+    for candidate in sorted(held, key=by_clock):
         yield max(candidate.clock, floor), candidate
-
-
-def _by_clock(candidate: Candidate) -> tuple[int, str]:
-    return candidate.clock, candidate.detector
 
 
 def tell(
@@ -186,7 +184,8 @@ def tell(
     rarest: list[tuple[float, int, Finding]] = []
     with NoticeWriter(path, config.notice_format, config.suppress_for) as notices:
         merged = heapq.merge(*streams, key=lambda item: item[0])
-        for number, finding in enumerate(_said(merged, waiting)):
+        ordinals = Ordinals()
+        for number, finding in enumerate(map(ordinals.number, _said(merged, waiting))):
             notices.write(finding)
             summary.notices[f"Oddlog::{finding.note}"] += 1
             (heapq.heappush if len(rarest) < _KEPT else heapq.heappushpop)(rarest, (finding.rarity, -number, finding))
@@ -203,14 +202,17 @@ def _said(merged: Iterator[tuple[int, Candidate | None]], waiting: Queue) -> Ite
     yield from waiting.all_due()
 
 
-def ahead(coming: Iterator[T]) -> Iterator[T]:
-    """Make what comes next on another thread, one after the other, while this one uses what has come."""
+def ahead(coming: Iterator[T], most: int = _AHEAD) -> Iterator[T]:
+    """Make what comes next on another thread, `most` to wait at most, while this one uses what has come."""
     with ThreadPoolExecutor(1) as maker:
         try:
-            waiting = deque(maker.submit(next, coming, None) for _ in range(_AHEAD))
-            while (made := waiting.popleft().result()) is not None:
+            waiting = deque(maker.submit(next, coming, None) for _ in range(most))
+            made = [waiting.popleft().result()]
+            while made[0] is not None:
                 waiting.append(maker.submit(next, coming, None))
-                yield made
+                # Nothing here may hold it longer than whoever takes it.
+                yield cast("T", made.pop())
+                made.append(waiting.popleft().result())
         finally:
             maker.shutdown(cancel_futures=True)
 
@@ -221,20 +223,20 @@ def _behind() -> Iterator[Callable[..., None]]:
     with ThreadPoolExecutor(1) as writer:
         waiting: deque[Future[None]] = deque()
 
-        def later(call: Callable[..., None], *given: Any) -> None:
-            waiting.append(writer.submit(call, *given))
+        def later(write: Callable[..., None], *given: Any) -> None:
+            waiting.append(writer.submit(write, *given))
             if len(waiting) > _AHEAD:
                 waiting.popleft().result()
 
         yield later
-        for call in waiting:
-            call.result()
+        for written in waiting:
+            written.result()
 
 
 def _outcomes(road: Road, logs: Logs, write: Callable[[Outcome], None]) -> Iterator[Outcome]:
     """What comes of one log, its scores written on the way."""
-    for score_begun in ahead(begun for batch in ahead(logs.batches(road.log)) for begun in road.begin(batch)):
-        outcome = score_begun()
+    begun = (piece for batch in ahead(logs.batches(road.log)) for piece in road.begin(batch))
+    for outcome in map(call, ahead(begun, _BEGUN)):
         write(outcome)
         yield outcome
     for outcome in road.close():

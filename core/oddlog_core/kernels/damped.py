@@ -99,6 +99,9 @@ def statistics(times, slots, values, rates, start, since, latest, moments):
     Table I's ``w``, ``LS/w`` and ``sqrt(|SS/w - (LS/w)**2|)``. A stream that has no value left, or whose weight has
     halved 500 times without one, has 0 in all three. Where the clock falls, every stream starts anew.
 
+    Tried and rejected: all decays first and then column by column, free of branches for the vectoriser, which took a
+    quarter longer.
+
     Parameters
     ----------
     times : (n,) int64

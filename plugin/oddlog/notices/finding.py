@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oddlog_core.detectors.contract import Reason
+    from oddlog_core.detectors.contract import Context, Reason
+    from oddlog_core.features.units import Beat
 
 __all__ = ["Finding"]
 
@@ -47,6 +48,10 @@ class Finding:
         Whether it is rarer than the baseline can say, which is what `rarity` is then.
     caveats : tuple of str
         Why it is less certain than its score; see `oddlog_core.quality`.
+    ordinal : int
+        How many there were before it that are the same in all of this.
+    context : Context or None
+        What it is set beside.
     """
 
     log: str
@@ -74,13 +79,22 @@ class Finding:
     links: tuple[Mapping[str, Any], ...] = ()
     at_least: bool = False
     caveats: tuple[str, ...] = ()
+    ordinal: int = 0
+    context: Context | None = None
+
+    @property
+    def beat(self) -> Beat | None:
+        """How its source has been calling there, where that was regular."""
+        return self.context.beat if self.context is not None else None
 
     @property
     def id(self) -> str:
-        """The same for the same record or host-window and detector, whoever scores it and whenever.
+        """The same for the same record or host-window, detector and ordinal, whoever scores it and whenever.
 
         Every field counts: ntlm and dce_rpc records share a uid and may share a time, and a long connection's records
         differ in nothing but what it has sent so far.
         """
-        about = self.name or (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
+        about: Any = self.name or (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
+        if self.ordinal:
+            about = (about, self.ordinal)
         return hashlib.blake2b(repr(about).encode(), digest_size=10).hexdigest()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from oddlog.notices.finding import Finding
 
-__all__ = ["CEILING", "WEAK", "Candidate", "Queue"]
+__all__ = ["CEILING", "WEAK", "Candidate", "Queue", "by_clock"]
 
 WEAK = 1 / 250
 """Rarity in days from which a score is worth a second look: of each detector, some 250 on an ordinary day."""
@@ -65,6 +65,11 @@ class Candidate:
     def settled(self) -> Candidate:
         """With the finding made and no batch held on to."""
         return replace(self, tell=partial(_same, self.tell()))
+
+
+def by_clock(candidate: Candidate) -> tuple[int, str]:
+    """Order of candidates of one log, however it was cut."""
+    return candidate.clock, candidate.detector
 
 
 def _same(finding: Finding) -> Finding:
