@@ -18,8 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["COUNTS", "HostWindow"]
 
 COUNTED = ("id.resp_h", "endpoint", "operation")
-COUNTS = ("operations", "distinct responders", "distinct endpoints", "distinct operations")
-"""Columns of a profile: records, then distinct values of id.resp_h, endpoint and operation."""
+COUNTS = (
+    "operations",
+    "distinct responders",
+    "distinct endpoints",
+    "distinct operations",
+    "calls to one responder",
+    "calls to one endpoint",
+    "calls of one operation",
+)
+"""Columns of a profile: records, distinct values of id.resp_h, endpoint and operation, and how often each field's most
+frequent value was."""
 
 
 @dataclass(slots=True)
@@ -37,7 +46,7 @@ class HostWindow:
         -------
         hosts : (stop - start,) int64
             Which of `self.hosts` each record's originator is.
-        counts : (stop - start, 4) int64
+        counts : (stop - start, 7) int64
             That host's `COUNTS` so far, this record included.
         """
         hosts = self._encode("id.orig_h", records.categories["id.orig_h"], start, stop)
@@ -61,7 +70,7 @@ class HostWindow:
         """The open window as a tree of dicts, lists and arrays; the same however the records came in batches."""
         return {
             "codes": {name: [*known] for name, known in self._codes.items()},
-            "seen": self.tally.keys(),
+            "seen": [*self.tally.keys()],
             "counts": self.counts.copy(),
         }
 
@@ -71,10 +80,10 @@ class HostWindow:
         window = cls()
         window._codes = {name: {v: code for code, v in enumerate(values)} for name, values in exported["codes"].items()}
         window.hosts = [host or "" for host in exported["codes"]["id.orig_h"]]
-        window.tally.restore(exported["seen"], exported["counts"])
+        window.tally.restore(*exported["seen"], exported["counts"])
         return window
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """(n_hosts, 4) int64: every host's `COUNTS` so far."""
+        """(n_hosts, 7) int64: every host's `COUNTS` so far."""
         return self.tally.counts[: len(self.hosts)]
