@@ -130,7 +130,8 @@ def print_notices(rows: list[dict], moved: dict[tuple[int, int], Moved]) -> None
     n = len({number for _, number in keys})
     seeds = sorted({seed for seed, _ in keys})
     print(
-        f"\n## At most {NOTICES} notices on the benign day\n\n{n} captures with logons or calls, mean over {len(seeds)} seeds.\n"
+        f"\n## At most {NOTICES} notices on the benign day\n\n"
+        f"{n} captures with logons or calls, mean over {len(seeds)} seeds.\n"
     )
     print("| | found | from others | from administrators | at its own threshold | notices then |\n|" + "---|" * 6)
     for row in rows:
@@ -172,7 +173,8 @@ def print_records(contestants: dict[str, Judged], captures: list[Capture], seeds
 def print_missed(row: dict, judged: Judged, captures: list[Capture], moved: dict[tuple[int, int], Moved]) -> None:
     queue = Queue(judged.benign[judged.benign["log"] != "conn"])
     print(
-        "\n## What oddlog misses\n\nWhere it was missed, its oddest row and how many notices of the benign day are as odd.\n"
+        "\n## What oddlog misses\n\n"
+        "Where it was missed, its oddest row and how many notices of the benign day are as odd.\n"
     )
     print("| capture | seed, from | notices as odd | log, detector | what |\n|---|---|---|---|---|")
     for key, found in sorted(row["found"].items(), key=lambda item: (item[0][1], item[0][0])):
@@ -195,6 +197,15 @@ def print_missed(row: dict, judged: Judged, captures: list[Capture], moved: dict
             f"| {captures[number].name} | {seed}, {who} | {queue.notices_at(best['value'])} "
             f"| {best['log']}, {best['detector']}, once in {best['value']:.2g} days | {shown} |"
         )
+
+
+def print_false(judged: Judged, most: int = 25) -> None:
+    benign = judged.benign.sort_values("value", ascending=False)
+    once = benign.drop_duplicates(["detector", "orig_h", "resp_h", "port"])[:most]
+    print("\n## The benign day's oddest\n\n| log, detector | from | to | port | once in days |\n|---|---|---|---|---|")
+    for _, row in once.iterrows():
+        to, port = ("" if pd.isna(row[name]) else row[name] for name in ("resp_h", "port"))
+        print(f"| {row['log']}, {row['detector']} | {row['orig_h']} | {to} | {port} | {row['value']:.2g} |")
 
 
 def main() -> None:
@@ -238,6 +249,7 @@ def main() -> None:
     print_notices(rows, moved)
     print_records(contestants, captures, len(seeds))
     print_missed(rows[0], contestants["oddlog"], captures, moved)
+    print_false(contestants["oddlog"])
     print("\nSeconds of CPU: " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in spent.items()))
 
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pc
 from oddlog.simulate.writer import FIELDS
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     Record = dict[str, str]

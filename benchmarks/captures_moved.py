@@ -88,13 +88,13 @@ def _capture(name: str, lab: str, paths: dict[str, Path]) -> Capture:
 
 def read_captures(shared: Path) -> list[Capture]:
     """Read all captures below a folder laid out as `shared/data` is, in order of their names by lab."""
-    found = []
-    for folder in sorted((shared / "otrf-attacks").glob("*/")):
-        found.append(_capture(folder.name, "otrf", {log: folder / f"{log}.log" for log in LOGS}))
-    for folder in sorted((shared / "zerologon").glob("CVE*")):
-        found.append(_capture(folder.name, "zerologon", {log: folder / "tsv" / f"{log}.log" for log in LOGS}))
-    for path in sorted((shared / "splunk-dcsync").glob("*.log")):
-        found.append(_capture(path.name.partition("_zeek")[0], "splunk", {"dce_rpc": path}))
+    places = [(path.name, "otrf", path) for path in sorted((shared / "otrf-attacks").glob("*/"))]
+    places += [(path.name, "zerologon", path / "tsv") for path in sorted((shared / "zerologon").glob("CVE*"))]
+    found = [_capture(name, lab, {log: path / f"{log}.log" for log in LOGS}) for name, lab, path in places]
+    found += [
+        _capture(path.name.partition("_zeek")[0], "splunk", {"dce_rpc": path})
+        for path in sorted((shared / "splunk-dcsync").glob("*.log"))
+    ]
     contest = _capture(
         "wrccdc_guessing", "wrccdc", {log: shared / "wrccdc" / "tsv" / f"{log}.log.gz" for log in ("ntlm", "dce_rpc")}
     )
@@ -229,8 +229,8 @@ class _Mover:
                 ports = {(r["proto"], r["id.resp_p"]) for r in capture.records["conn"] if r["id.resp_h"] == address}
                 ports = {port for port in ports if int(port[1]) < _DYNAMIC}
                 taken = set(nodes.values()) | set(site.role["dc"].tolist())
-                until = self._place.start + capture.span[1] - capture.span[0]
-                usual = self._office.usually_asked(self._place.day, until, endpoints, ports, taken)
+                stretch = (self._place.start, self._place.start + capture.span[1] - capture.span[0])
+                usual = self._office.usually_asked(self._place.day, stretch, endpoints, ports, taken)
                 nodes[address] = int(self._rng.choice(usual))
         return nodes
 

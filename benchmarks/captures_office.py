@@ -21,10 +21,10 @@ import json
 import shutil
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import oddlog.simulate
@@ -84,7 +84,7 @@ class Office:
         return self.folder / "judged"
 
     @cached_property
-    def _usage(self) -> dict[str, dict[str, dict[str, int]]]:
+    def _usage(self) -> dict[str, dict[str, Any]]:
         return json.loads((self.folder / "usage.json").read_text())
 
     @cached_property
@@ -97,9 +97,15 @@ class Office:
         return self.site.addresses[int(day.address(np.array([node]), np.array([ts]))[0])]
 
     def usually_asked(
-        self, day: Day, until: float, endpoints: set[str], ports: set[tuple[str, str]], taken: set[int]
+        self,
+        day: Day,
+        stretch: tuple[float, float],
+        endpoints: set[str],
+        ports: set[tuple[str, str]],
+        taken: set[int],
     ) -> list[int]:
         """Hosts that are on and that were asked for most of these endpoints and ports in the baseline, often enough."""
+        since, until = stretch
         usage = [self._usage["endpoint"].get(endpoint, {}) for endpoint in sorted(endpoints)]
         usage += [self._usage["port"].get("/".join(port), {}) for port in sorted(ports)]
         site = self.site
@@ -107,10 +113,14 @@ class Office:
         points = {}
         for node in on:
             if node not in taken and not (node < site.n_fixed and site.linux[node] and endpoints):
-                address = self.address(day, node, until)
+                address = self.address(day, node, since)
                 points[node] = sum(asked.get(address, 0) >= _LEAST // 4 for asked in usage)
         most = max(points.values())
         return [node for node, n in points.items() if n == most]
+
+    def calls(self, day: Day, node: int, ts: float) -> bool:
+        """Whether the address of a node at a time of a day called enough in the baseline to be known."""
+        return self._usage["caller"].get(self.address(day, node, ts), 0) >= _LEAST
 
     def outside(self, port: tuple[str, str]) -> list[str]:
         """Addresses outside that were asked on a port in the baseline, or on any."""
@@ -255,14 +265,14 @@ def _shared(captures: Sequence[Capture]) -> set[tuple[str, str, tuple[str, ...]]
 
 def _write_usage(office: Office, frames: dict[str, list[pd.DataFrame]]) -> None:
     """Keep who is asked for what."""
-    usage: dict[str, dict[str, dict[str, int]]] = {"endpoint": {}, "port": {}, "outside": {}, "user": {}}
-    calls = pd.concat(frame[["endpoint", "id.resp_h"]] for frame in frames["dce_rpc"])
+    calls = pd.concat(frame[["endpoint", "id.orig_h", "id.resp_h"]] for frame in frames["dce_rpc"])
+    users = pd.concat(frame["username"] for frame in frames["ntlm"]).str.lower().value_counts()
+    usage: dict[str, dict[str, Any]] = {"endpoint": {}, "port": {}, "outside": {}}
+    usage |= {"user": users.drop("-").to_dict(), "caller": calls["id.orig_h"].value_counts().to_dict()}
     for (endpoint, host), n in calls.groupby(["endpoint", "id.resp_h"]).size().items():
         usage["endpoint"].setdefault(endpoint, {})[host] = int(n)
     counted = [frame.groupby(["local_resp", "proto", "id.resp_p", "id.resp_h"]).size() for frame in frames["conn"]]
     for (local, proto, port, host), n in pd.concat(counted).groupby(level=[0, 1, 2, 3]).sum().items():
         if int(port) < 49152:
             usage["port" if local == "T" else "outside"].setdefault(f"{proto}/{port}", {})[host] = int(n)
-    users = pd.concat(frame["username"] for frame in frames["ntlm"]).str.lower().value_counts()
-    usage["user"] = {user: {} for user in users.index if user != "-"}
     (office.folder / "usage.json").write_text(json.dumps(usage))
