@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import sqrt
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.detectors.sessions import CALLER, KINDS, News, Session
 from oddlog_core.detectors.windows import end_to_end, stretches
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.calls import Calls, call_key, call_names
@@ -33,69 +33,8 @@ __all__ = ["OperationsDetector"]
 
 # What is surprising by less, in nats or standard deviations, is no news.
 _LEAST = 0.5
-# The caller's surprise is also of hosts that are new to an ordinary server, and counts for less. On a simulated office
-# with real attacks, weights from 0.2 to 0.6 did alike.
-_CALLER = 0.4
-# Pieces of news that are kept to explain a session by, and that are remembered of a day.
-_MOST_TOLD, _MOST_NEWS = 8, 1 << 18
-_KINDS = ("operation", "caller", "order", "calls", "targets")
-
-
-class _News(NamedTuple):
-    """One thing that is new about a session.
-
-    Attributes
-    ----------
-    kind : str
-        One of `_KINDS`.
-    amount : float
-        Nats, or standard deviations.
-    call, before : str
-        The interface and operation, and those of the call before it.
-    key : int
-        Of the operation.
-    seen, expected : float
-        Of ``calls`` and ``targets``, how many there are and are typical; of ``caller``, how often the baseline had this
-        caller, and any.
-    """
-
-    kind: str
-    amount: float
-    call: str
-    before: str
-    key: int
-    seen: float
-    expected: float
-
-
-@dataclass(slots=True)
-class _Session:
-    """What is new about a source's calls on one destination within the window."""
-
-    strange: float = 0.0
-    caller: float = 0.0
-    order: float = 0.0
-    amount: float = 0.0
-    news: list[_News] = field(default_factory=list)
-
-    def add(self, news: _News) -> None:
-        """Take in a piece of news; order adds up in squares, of all else the greatest counts."""
-        if news.kind == "operation":
-            self.strange = max(self.strange, news.amount)
-        elif news.kind == "caller":
-            self.caller = max(self.caller, news.amount)
-        elif news.kind == "order":
-            self.order += news.amount**2
-        else:
-            self.amount = max(self.amount, news.amount)
-        self.news.append(news)
-        self.news.sort(key=lambda one: -one.amount)
-        del self.news[_MOST_TOLD:]
-
-    @property
-    def score(self) -> float:
-        """Root of the sum of squares. It only grows."""
-        return sqrt(self.strange**2 + (_CALLER * self.caller) ** 2 + self.order + self.amount**2)
+# Pieces of news that are remembered of a day: who invents more is told of long before.
+_MOST_NEWS = 1 << 18
 
 
 @dataclass(slots=True)
@@ -107,7 +46,7 @@ class _State:
     trail: Trail = field(default_factory=Trail)
     known: set[int] = field(default_factory=set)
     names: dict[int, str] = field(default_factory=dict)
-    sessions: dict[str, dict[int, _Session]] = field(default_factory=dict)
+    sessions: dict[str, dict[int, Session]] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 
 
@@ -191,11 +130,11 @@ class OperationsDetector(Detector):
         names = call_names(records, start, stop)
         for key, row in zip(*map(np.ndarray.tolist, np.unique(calls.operation, return_index=True)), strict=True):
             state.names.setdefault(key, names(row))
-        odd: list[tuple[float, int, str, list[_News]]] = []
+        odd: list[tuple[float, int, str, list[News]]] = []
         for row, news in self._news(doing, state):
             code = hosts.codes[start + row]
             host = hosts.values[code] if code >= 0 else ""
-            session = state.sessions[host].setdefault(int(pairs[row]), _Session())
+            session = state.sessions[host].setdefault(int(pairs[row]), Session())
             session.add(news)
             if host not in state.told and session.score >= threshold:
                 state.told.add(host)
@@ -212,7 +151,7 @@ class OperationsDetector(Detector):
             evidence=[news for *_, news in odd],
         )
 
-    def _news(self, doing: Doing, state: _State) -> Iterator[tuple[int, _News]]:
+    def _news(self, doing: Doing, state: _State) -> Iterator[tuple[int, News]]:
         """What is new, in the order of the records."""
         calls, before = doing.calls, doing.before
         surprise = self._usage.surprises(doing)
@@ -235,7 +174,7 @@ class OperationsDetector(Detector):
                 so_far = getattr(before, kind)
                 new &= (so_far >= 4) & (so_far & (so_far - 1) == 0)
             found += [(row, kind) for row in np.flatnonzero(new).tolist()]
-        found.sort(key=lambda one: (one[0], _KINDS.index(one[1])))
+        found.sort(key=lambda one: (one[0], KINDS.index(one[1])))
         often, typical = self._usage.often(doing), self._usage.typical(doing)
         for row, kind in found:
             seen, expected = 0.0, 0.0
@@ -250,7 +189,7 @@ class OperationsDetector(Detector):
                 seen, expected = float(getattr(before, kind)[row]), float(typical[kind][row])
             key, previous = int(calls.operation[row]), int(before.operation[row])
             was = state.names[previous] if previous != FIRST else ""
-            yield row, _News(kind, round(float(amounts[kind][row]), 9), state.names[key], was, key, seen, expected)
+            yield row, News(kind, round(float(amounts[kind][row]), 9), state.names[key], was, key, seen, expected)
 
     def close(self, state: _State, threshold: float, now: int | None = None) -> Scored | None:
         """Close the open window; by the wall clock only after one more window's length of silence."""
@@ -261,7 +200,7 @@ class OperationsDetector(Detector):
     def _close(self, state: _State, threshold: float) -> Scored:
         hosts, since = [*state.sessions], (state.number or 0) * self._window
         newest = [
-            max(of_host.values(), key=lambda session: session.score, default=_Session())
+            max(of_host.values(), key=lambda session: session.score, default=Session())
             for of_host in state.sessions.values()
         ]
         score = np.array([session.score for session in newest])
@@ -281,13 +220,13 @@ class OperationsDetector(Detector):
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """What is new, each piece with its share of the score's square."""
         news = scored.evidence[index]
-        weight = np.array([(_CALLER if one.kind == "caller" else 1.0) * one.amount for one in news]) ** 2
+        weight = np.array([(CALLER if one.kind == "caller" else 1.0) * one.amount for one in news]) ** 2
         # Where more is new than a session keeps, or less counts than is new, shares still sum to no more than 1.
         whole = max(float(scored.score[index]) ** 2, float(weight.sum()), 1e-300)
         reasons = [self._reason(one, float(part / whole)) for one, part in zip(news, weight, strict=True)]
         return tuple(sorted(reasons, key=lambda reason: -reason.share))
 
-    def _reason(self, news: _News, share: float) -> Reason:
+    def _reason(self, news: News, share: float) -> Reason:
         if news.kind == "operation":
             return Reason("operation", news.call, self._who(news.key), share)
         if news.kind == "caller":
@@ -314,7 +253,7 @@ class OperationsDetector(Detector):
             "known": np.array(sorted(state.known), np.int64),
             "names": [[key, name] for key, name in sorted(state.names.items())],
             "sessions": [
-                [host, [[pair, *_told(session)] for pair, session in of_host.items()]]
+                [host, [[pair, *session.export()] for pair, session in of_host.items()]]
                 for host, of_host in state.sessions.items()
             ],
             "told": sorted(state.told),
@@ -327,11 +266,9 @@ class OperationsDetector(Detector):
             exported["day"],
             Trail.restore(exported["trail"]),
             set(exported["known"].tolist()),
-            {key: name for key, name in exported["names"]},
+            dict(exported["names"]),
             {
-                host: {
-                    pair: _Session(*amounts, [_News(*one) for one in news]) for pair, *amounts, news in of_host
-                }
+                host: {pair: Session(*amounts, [News(*one) for one in news]) for pair, amounts, news in of_host}
                 for host, of_host in exported["sessions"]
             },
             set(exported["told"]),
@@ -366,10 +303,6 @@ class OperationsDetector(Detector):
             if who is not None:
                 lines.append(f"{interface} {operation} ({use.name}, {use.id}): {who}")
         return lines
-
-
-def _told(session: _Session) -> list[Any]:
-    return [session.strange, session.caller, session.order, session.amount, [[*news] for news in session.news]]
 
 
 def _all(parts: list[list[Any]]) -> list[Any]:

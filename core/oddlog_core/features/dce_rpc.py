@@ -80,7 +80,8 @@ class HostWindow:
         window = cls()
         window._codes = {name: {v: code for code, v in enumerate(values)} for name, values in exported["codes"].items()}
         window.hosts = [host or "" for host in exported["codes"]["id.orig_h"]]
-        window.tally.restore(*exported["seen"], exported["counts"])
+        keys, often = exported["seen"]
+        window.tally.restore(keys, often, exported["counts"])
         return window
 
     @property

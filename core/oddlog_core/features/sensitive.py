@@ -1,10 +1,10 @@
 """Operations that attackers use, what for, and by which name MITRE ATT&CK knows it. An explanation, never a reason.
 
-After the lists of MITRE's BZAR (https://github.com/mitre-attack/bzar, scripts/bzar_dce-rpc_consts.zeek), in the names that
-Zeek itself writes (scripts/base/protocols/dce-rpc/consts.zeek): its ``atsvc`` has ``NetrJobAdd``, and ``ISeclogon`` a small
-l. Beyond BZAR: coercion (https://github.com/p0dalirius/windows-coerced-authentication-methods), Zerologon (CVE-2020-1472),
-secrets and backup keys ([MS-LSAD], [MS-BKRP]), remote registry, and what ATT&CK has added since. Interfaces that Zeek has no
-name for stand there by their UUID.
+After the lists of MITRE's BZAR (https://github.com/mitre-attack/bzar, scripts/bzar_dce-rpc_consts.zeek), in the names
+that Zeek itself writes (scripts/base/protocols/dce-rpc/consts.zeek): its ``atsvc`` has ``NetrJobAdd``. Beyond BZAR:
+coercion (MS-RPRN, MS-PAR, MS-EFSR, MS-DFSNM, MS-FSRVP), Zerologon (CVE-2020-1472), secrets and backup keys (MS-LSAD,
+MS-BKRP), the remote registry (MS-RRP), and what ATT&CK has added since. Interfaces that Zeek has no name for stand
+there by their UUID.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ _USES: dict[Technique, dict[str, str]] = {
         "samr": "SamrEnumerateUsersInDomain SamrEnumerateAliasesInDomain SamrQueryDisplayInformation "
         "SamrQueryDisplayInformation2 SamrQueryDisplayInformation3 SamrLookupNamesInDomain SamrLookupIdsInDomain "
         "SamrQueryInformationUser SamrQueryInformationUser2",
-        "lsarpc": "LsarEnumerateAccounts LsarLookupNames LsarLookupNames2 LsarLookupNames3 LsarLookupNames4 LsarLookupSids "
-        "LsarLookupSids2 LsarLookupSids3",
+        "lsarpc": "LsarEnumerateAccounts LsarLookupNames LsarLookupNames2 LsarLookupNames3 LsarLookupNames4 "
+        "LsarLookupSids LsarLookupSids2 LsarLookupSids3",
         "drsuapi": "DRSCrackNames",
         "nspi": "NspiQueryRows NspiGetMatches",
     },
