@@ -268,7 +268,7 @@ class OperationsDetector(Detector):
             set(exported["known"].tolist()),
             dict(exported["names"]),
             {
-                host: {pair: Session(*amounts, [News(*one) for one in news]) for pair, amounts, news in of_host}
+                host: {pair: Session.of(amounts, news) for pair, amounts, news in of_host}
                 for host, of_host in exported["sessions"]
             },
             set(exported["told"]),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 __all__ = ["CALLER", "KINDS", "News", "Session"]
 
 KINDS = ("operation", "caller", "order", "calls", "targets")
 CALLER = 0.4
-"""Weight of the caller's surprise, which is also of hosts that are new to an ordinary server. On a simulated office with
-real attacks weights from 0.2 to 0.4 did alike."""
+"""Weight of the caller's surprise, which is also of hosts that are new to an ordinary server. On a simulated office
+with real attacks weights from 0.2 to 0.4 did alike."""
 
 # Pieces of news that are kept to explain a session by.
 _MOST_TOLD = 8
@@ -88,3 +88,9 @@ class Session:
     def export(self) -> list[Any]:
         """Its amounts, and its news."""
         return [[self.strange, self.caller, self.order, self.amount], [[*news] for news in self.news]]
+
+    @classmethod
+    def of(cls, amounts: list[float], news: list[list[Any]]) -> Self:
+        """What `export` gave."""
+        strange, caller, order, amount = amounts
+        return cls(strange, caller, order, amount, [News(*one) for one in news])
