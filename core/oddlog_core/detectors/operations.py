@@ -115,7 +115,7 @@ class OperationsDetector(Detector):
         if day != state.day:
             state.day, state.trail, state.known, state.names = day, Trail(), set(), {}
         else:
-            state.trail.next_window()
+            state.trail.next_window(number * self._window)
 
     def _early(self, records: Records, calls: Calls, state: _State, start: int, threshold: float) -> Scored:
         """Take in records of one window, from `start` on; what is odd, at the record where it passes the threshold."""
@@ -164,19 +164,23 @@ class OperationsDetector(Detector):
         subjects = {
             "operation": joined(calls.source, calls.operation),
             "caller": joined(calls.source, calls.destination, calls.operation),
-            "order": joined(calls.source, before.operation, calls.operation, calls.operation),
+            "order": joined(calls.source, before.operation, calls.operation),
         }
         found = []
-        for kind, amount in amounts.items():
-            new = amount >= _LEAST
+        for kind in KINDS:
+            # Nine digits: the last bits of a vectorised logarithm may depend on how many rows there are.
+            amounts[kind] = np.round(amounts[kind], 9)
+            new = amounts[kind] >= _LEAST
             if kind not in subjects:
                 # At powers of two: a flood is news a few times, not at every call.
                 so_far = getattr(before, kind)
                 new &= (so_far >= 4) & (so_far & (so_far - 1) == 0)
             found += [(row, kind) for row in np.flatnonzero(new).tolist()]
-        found.sort(key=lambda one: (one[0], KINDS.index(one[1])))
-        often, typical = self._usage.often(doing), self._usage.typical(doing)
-        for row, kind in found:
+        # By record; those of one record in the order of `KINDS`, as they are.
+        found.sort(key=lambda one: one[0])
+        rows, at = np.unique(np.array([row for row, _ in found], np.int64), return_inverse=True)
+        often, typical = self._usage.often(doing.take(rows)), self._usage.typical(doing.take(rows))
+        for (row, kind), place in zip(found, at.tolist(), strict=True):
             seen, expected = 0.0, 0.0
             if kind in subjects:
                 subject = int(subjects[kind][row])
@@ -184,12 +188,12 @@ class OperationsDetector(Detector):
                     continue
                 state.known.add(subject)
             if kind == "caller":
-                seen, expected = map(float, often[row])
+                seen, expected = map(float, often[place])
             elif kind in typical:
-                seen, expected = float(getattr(before, kind)[row]), float(typical[kind][row])
+                seen, expected = float(getattr(before, kind)[row]), float(typical[kind][place])
             key, previous = int(calls.operation[row]), int(before.operation[row])
             was = state.names[previous] if previous != FIRST else ""
-            yield row, News(kind, round(float(amounts[kind][row]), 9), state.names[key], was, key, seen, expected)
+            yield row, News(kind, float(amounts[kind][row]), state.names[key], was, key, seen, expected)
 
     def close(self, state: _State, threshold: float, now: int | None = None) -> Scored | None:
         """Close the open window; by the wall clock only after one more window's length of silence."""
@@ -319,7 +323,7 @@ def _doing(
     for records, of_batch in zip(baseline, calls, strict=True):
         for number, start, stop in stretches(records, window):
             if open_ is not None and number != open_:
-                trail.next_window()
+                trail.next_window(number * window)
             if open_ is None or number * window // DAY != open_ * window // DAY:
                 trail = Trail()
             open_ = number

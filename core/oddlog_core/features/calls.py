@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from oddlog_core.features.keys import joined, of_categories
+from oddlog_core.features.keys import joined, of_categories, of_integers
 from oddlog_core.records import MISSING_CODE, Categories
 
 if TYPE_CHECKING:
@@ -48,11 +48,14 @@ class Calls(NamedTuple):
     source, destination : (n,) int64
     operation : (n,) int64
         Of the interface, or the pipe where Zeek knew no interface, and the operation together.
+    ports : (n,) int64
+        Of both ends: with them, a connection.
     """
 
     source: NDArray[np.int64]
     destination: NDArray[np.int64]
     operation: NDArray[np.int64]
+    ports: NDArray[np.int64]
 
     @classmethod
     def of(cls, records: Records) -> Calls:
@@ -67,6 +70,7 @@ class Calls(NamedTuple):
             of_categories(columns["id.orig_h"]),
             of_categories(columns["id.resp_h"]),
             joined(interface, operation),
+            joined(*(of_integers(records.integers[f"id.{end}_p"]) for end in ("orig", "resp"))),
         )
 
     def slice(self, start: int, stop: int) -> Calls:

@@ -54,14 +54,15 @@ class Trail:
         """Take in the next calls, all of one window."""
         pair = joined(calls.source, calls.destination)
         return Before(
-            self._operations_before(pair, calls.operation, clock),
+            self._operations_before(joined(pair, calls.ports), calls.operation, clock),
             _counted(joined(pair, calls.operation), np.ones(len(pair), np.int64), self._calls),
             self._targets_so_far(calls.source, calls.destination),
         )
 
-    def next_window(self) -> None:
-        """Forget what is counted by the window."""
+    def next_window(self, since: int) -> None:
+        """Forget what is counted by the window, and who has been silent too long when the next one begins."""
         self._calls, self._met, self._targets = {}, set(), {}
+        self._latest = {key: latest for key, latest in self._latest.items() if since - latest[0] <= _PAUSE}
 
     def _operations_before(
         self, pair: NDArray[np.int64], operation: NDArray[np.int64], clock: NDArray[np.int64]

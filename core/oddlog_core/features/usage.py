@@ -41,6 +41,14 @@ class Doing(NamedTuple):
     role: NDArray[np.int64]
     before: Before
 
+    def take(self, rows: NDArray[np.int64]) -> Doing:
+        """Some of the calls."""
+        return Doing(
+            type(self.calls)(*(keys[rows] for keys in self.calls)),
+            self.role[rows],
+            type(self.before)(*(values[rows] for values in self.before)),
+        )
+
 
 class _Question(NamedTuple):
     """A value in contexts, narrowest first, and the contexts whose usual surprise is taken off, widest first."""
@@ -52,7 +60,7 @@ class _Question(NamedTuple):
 
 def _questions(doing: Doing) -> dict[str, _Question]:
     """Who calls this here, and what comes after that."""
-    (source, destination, operation), role = doing.calls, doing.role
+    (source, destination, operation, _), role = doing.calls, doing.role
     all_ = np.zeros(len(role), np.int64)
     there, before = joined(destination, operation), doing.before.operation
     own = joined(source, before)
@@ -64,7 +72,7 @@ def _questions(doing: Doing) -> dict[str, _Question]:
 
 def _contexts(doing: Doing) -> dict[str, list[NDArray[np.int64]]]:
     """Of how many calls and targets there are, widest first."""
-    source, _, operation = doing.calls
+    source, _, operation, _ = doing.calls
     return {
         "calls": [operation, joined(doing.role, operation), joined(source, operation)],
         "targets": [doing.role, source],
@@ -97,7 +105,7 @@ class Usage:
             chains[name], surprise = Chain.learn(asked.contexts, asked.value)
             usual[name], _ = Typical.learn(asked.usual, surprise[:, None], _LEAST_SURPRISE)
         amounts = {}
-        source, destination, operation = doing.calls
+        source, destination, operation, _ = doing.calls
         subjects = {"calls": joined(source, destination, operation), "targets": source}
         for name, contexts in _contexts(doing).items():
             # What the window came to: the last row of each subject in it.
