@@ -89,7 +89,8 @@ class Roles:
         names = [name for name, _ in sides]
         has = np.concatenate([table for _, table in sides], axis=1)
         weight = np.log(len(hosts) / has.sum(axis=0))
-        _, label = kmeans(has * weight, N_ROLES, seed)
+        # K-means wants a column, also where no interface has a name.
+        _, label = kmeans(np.pad(has * weight, ((0, 0), (0, 1))), N_ROLES, seed)
         roles = [_described(has[label == number], weight, names) for number in range(label.max() + 1)]
         return cls(roles, hosts, label.astype(np.int64))
 

@@ -73,7 +73,7 @@ class Trail:
         before, since = np.roll(at, 1), np.roll(when, 1)
         for row in first.tolist():
             since[row], before[row] = self._latest.get(int(sorted_[row]), (when[row], FIRST))
-        last = np.append(first[1:], len(order)) - 1
+        last = np.append(first[1:], len(order))[: len(first)] - 1
         self._latest.update(
             zip(sorted_[last].tolist(), zip(when[last].tolist(), at[last].tolist(), strict=True), strict=True)
         )
