@@ -176,6 +176,8 @@ class OperationsDetector(Detector):
                 so_far = getattr(before, kind)
                 new &= (so_far >= 4) & (so_far & (so_far - 1) == 0)
             found += [(row, kind) for row in np.flatnonzero(new).tolist()]
+        if not found:
+            return
         # By record; those of one record in the order of `KINDS`, as they are.
         found.sort(key=lambda one: one[0])
         rows, at = np.unique(np.array([row for row, _ in found], np.int64), return_inverse=True)
