@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 import numpy as np
-import onnxruntime
 
 from oddlog_core.detectors.behaviour import MOST_RECORDS, Behaviours
 from oddlog_core.detectors.contract import Context, Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.detectors.session import open_model
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.conn import (
     MICROSECONDS,
@@ -31,7 +31,7 @@ from oddlog_core.records import MISSING, Categories, Records
 from oddlog_core.span import per_day, split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -96,21 +96,19 @@ class AutoencoderDetector(Detector):
     name = "conn-autoencoder"
     log = "conn"
     note = "Odd_Connection"
+    appetite = 4
 
     def __init__(
         self, learned: Learned, relations: Relations | None, model: bytes, beside: Beside | None = None
     ) -> None:
         self._learned, self._relations, self._model, self.beside = learned, relations, model, beside
         self._spec = learned.spec
+        self.remembers = f"features {self._spec.features}"
         if self._spec.evidence:
             self.warm_up, self.fading = WARM_UP, ("rhythm",)
         elif self._spec.rolling:
             self.warm_up = max(WINDOWS.values()) * MICROSECONDS
-        options = onnxruntime.SessionOptions()
-        # One thread: with more, the order of additions, and so the last bits of a score, would vary.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = open_model(model)
 
     @classmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
@@ -137,12 +135,16 @@ class AutoencoderDetector(Detector):
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""
-        return ConnFeatures(self._spec, self._learned.usual, self._relations)
+        return ConnFeatures(self._spec, self._learned.usual, self._relations, self.room)
 
     def score_samples(self, records: Records, state: ConnFeatures, threshold: float) -> Scored:
         """How badly each connection is reconstructed and how unlike the baseline's relations it is, in nats."""
+        return self.begin(records, state, threshold)()
+
+    def begin(self, records: Records, state: ConnFeatures, threshold: float) -> Callable[[], Scored]:
+        """Features of the next records; the model needs no state."""
         features = state.transform(records)
-        return Scored.of_records(records, self._score(features), threshold, _Evidence(features, records))
+        return lambda: Scored.of_records(records, self._score(features), threshold, _Evidence(features, records))
 
     def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._run(["score"], features)[0] if len(features) else np.empty(0)
@@ -222,6 +224,10 @@ class AutoencoderDetector(Detector):
         typical = float(self._relations.typical(record)[0, AMOUNTS.index(amount)])
         unit = MICROSECONDS if amount == "duration" else 1
         return (None if seen is None else seen / unit, max(typical, 0.0) / unit), None
+
+    def evicted(self, state: ConnFeatures) -> int:
+        """Rows of the windows and keys of the streams."""
+        return state.evicted
 
     def export_state(self, state: ConnFeatures) -> dict[str, Any]:
         """The rows inside the rolling windows, and their sums."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from oddlog_core.options import FlowOptions
+from oddlog_core.options import ROOM, FlowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -182,6 +182,15 @@ class Detector(ABC):
     fading: tuple[str, ...] = ()
     """Keys of an exported state of which that is only nearly so: what is old fades in them, and never ends."""
 
+    remembers: str | None = None
+    """What its state is about: another detector that remembers the same can go on with it. None: no other can."""
+
+    appetite: ClassVar[int] = 1
+    """Its share of the memory that is there for the states of several detectors."""
+
+    room: int = ROOM
+    """Bytes that a state may take; whoever knows how many there are sets it, before there is a state."""
+
     @classmethod
     @abstractmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
@@ -200,6 +209,14 @@ class Detector(ABC):
     @abstractmethod
     def score_samples(self, records: Records, state: Any, threshold: float) -> Scored:
         """Score the next records and carry `state`, which is changed in place, past them."""
+
+    def begin(self, records: Records, state: Any, threshold: float) -> Callable[[], Scored]:
+        """Carry `state` past the next records, and give what scores them.
+
+        That, and what explains them, needs no state: it may run on another thread, once the state has gone on.
+        """
+        scored = self.score_samples(records, state, threshold)
+        return lambda: scored
 
     @abstractmethod
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
@@ -220,6 +237,10 @@ class Detector(ABC):
             Microseconds since the epoch by the wall clock.
         """
         return None
+
+    def evicted(self, state: Any) -> int:  # noqa: ARG002
+        """Keys that had to go from a state since there was no memory for more."""
+        return 0
 
     @abstractmethod
     def export_state(self, state: Any) -> dict[str, Any]:

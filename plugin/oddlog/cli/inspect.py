@@ -15,7 +15,7 @@ __all__ = ["inspect"]
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @config_option
-def inspect(bundle: Path, config_path: Path | None) -> None:
+def inspect(bundle: Path, config_path: Path | None, settings: tuple[str, ...]) -> None:
     """Print what BUNDLE has learned, from which data, and the thresholds that follow.
 
     \b
@@ -28,7 +28,7 @@ def inspect(bundle: Path, config_path: Path | None) -> None:
     from oddlog.config import read_config
     from oddlog.notices import rarity_words
 
-    config = read_config(config_path)
+    config = read_config(config_path, settings)
     learned = read_bundle(bundle_folder(str(bundle)))
     click.echo(f"bundle {learned.digest}, made by oddlog {learned.oddlog} on {learned.created}")
     if learned.comment:

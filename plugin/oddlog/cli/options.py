@@ -60,8 +60,10 @@ def bundle_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Take an oddlog.toml."""
+    """Take an oddlog.toml, and keys that stand above it."""
     kind = click.Path(exists=True, dir_okay=False, path_type=Path)
+    text = "A key of oddlog.toml and its value, above the file and the environment; may be given again."
+    command = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)(command)
     return click.option("--config", "config_path", type=kind, metavar="FILE", help="oddlog.toml.")(command)
 
 

@@ -3,6 +3,8 @@
 from oddlog.notices.amounts import rarity_words
 from oddlog.notices.finding import Finding
 from oddlog.notices.notice import MOST_BYTES, TSV_HEADER, json_line, tsv_line
+from oddlog.notices.ordinals import Ordinals
+from oddlog.notices.remark import Remark
 from oddlog.notices.words import message, reason_words
 from oddlog.notices.writer import NoticeWriter, notice_ids
 
@@ -11,6 +13,8 @@ __all__ = [
     "TSV_HEADER",
     "Finding",
     "NoticeWriter",
+    "Ordinals",
+    "Remark",
     "json_line",
     "message",
     "notice_ids",

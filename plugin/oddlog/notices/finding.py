@@ -37,6 +37,8 @@ class Finding:
         Digest of the bundle that judged.
     record : mapping of str to Any
         The record's fields that are set, by Zeek's names; times and intervals in microseconds. Empty for a host-window.
+    ordinal : int
+        How many there were before it that are the same in all of this.
     """
 
     log: str
@@ -58,13 +60,16 @@ class Finding:
     reasons: tuple[Reason, ...]
     bundle: str
     record: Mapping[str, Any] = field(default_factory=dict)
+    ordinal: int = 0
 
     @property
     def id(self) -> str:
-        """The same for the same record or host-window and detector, whoever scores it and whenever.
+        """The same for the same record or host-window, detector and ordinal, whoever scores it and whenever.
 
         Every field counts: ntlm and dce_rpc records share a uid and may share a time, and a long connection's records
         differ in nothing but what it has sent so far.
         """
-        about = (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
+        about: tuple[Any, ...] = (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
+        if self.ordinal:
+            about += (self.ordinal,)
         return hashlib.blake2b(repr(about).encode(), digest_size=10).hexdigest()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from oddlog.notices.amounts import rarity_words
+from oddlog.notices.remark import Remark
 from oddlog.notices.words import known_use, message, reason_words
 
 if TYPE_CHECKING:
@@ -111,6 +112,30 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
     )
 
 
+def _own_fields(remark: Remark, suppress_for: float, most: int) -> dict[str, Any]:
+    """The keys of a notice that tells of no record."""
+    return _set(
+        {
+            "ts": _time(remark.clock),
+            "note": f"Oddlog::{remark.note}",
+            "msg": remark.msg,
+            "sub": remark.sub,
+            "n": remark.n,
+            "peer_descr": "oddlog",
+            "actions": ["Notice::ACTION_LOG"],
+            "suppress_for": float(suppress_for),
+            "oddlog": {"id": remark.id, "log": remark.log, "ts": _time(remark.clock)},
+        },
+        most,
+    )
+
+
+def _of(finding: Finding | Remark, suppress_for: float, most: int) -> dict[str, Any]:
+    if isinstance(finding, Remark):
+        return _own_fields(finding, suppress_for, most)
+    return _fields(finding, suppress_for, most)
+
+
 def _time(moment: int) -> msgspec.Raw:
     """Seconds with six decimals, exactly; a float would show fewer."""
     sign, moment = ("-", -moment) if moment < 0 else ("", moment)
@@ -123,9 +148,9 @@ def _fitting(line: Callable[[int], bytes]) -> bytes:
     return whole if len(whole) <= MOST_BYTES else line(_MOST_CHARACTERS[1])
 
 
-def json_line(finding: Finding, suppress_for: float) -> bytes:
+def json_line(finding: Finding | Remark, suppress_for: float) -> bytes:
     """One JSON line, with its newline, of at most `MOST_BYTES`."""
-    return _fitting(lambda most: msgspec.json.encode(_fields(finding, suppress_for, most)) + b"\n")
+    return _fitting(lambda most: msgspec.json.encode(_of(finding, suppress_for, most)) + b"\n")
 
 
 def _tsv_header() -> bytes:
@@ -144,13 +169,13 @@ def _tsv_header() -> bytes:
 TSV_HEADER = _tsv_header()
 
 
-def tsv_line(finding: Finding, suppress_for: float) -> bytes:
+def tsv_line(finding: Finding | Remark, suppress_for: float) -> bytes:
     """One line as Zeek's ASCII writer has it, with its newline, of at most `MOST_BYTES`; see `TSV_HEADER`."""
 
     def line(most: int) -> bytes:
-        fields = _fields(finding, suppress_for, most)
+        fields = _of(finding, suppress_for, most)
         own: dict[str, Any] = fields.pop("oddlog")
-        fields |= {f"oddlog.{key}": own[key] for key in ("id", "detector", "bundle", "score", "rarity")}
+        fields |= {f"oddlog.{key}": own.get(key) for key in ("id", "detector", "bundle", "score", "rarity")}
         return ("\t".join(_tsv_value(fields.get(name)) for name in _TYPES) + "\n").encode()
 
     return _fitting(line)
