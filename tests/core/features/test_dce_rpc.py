@@ -89,17 +89,19 @@ def test_hosts_beyond_the_most_are_passed_over_and_values_beyond_it_are_one_howe
     window = HostWindow(most=2)
     first = {name: list(dict.fromkeys(value(log.categories[name], i) for i in range(len(log)))) for name in FIELDS}
     kept = list(dict.fromkeys(value(log.categories["id.orig_h"], i) for i in range(len(log))))[:2]
-    seen = {host: [0, *(set() for _ in FIELDS)] for host in kept}
+    seen = {host: [Counter() for _ in FIELDS] for host in kept}
     for i in range(len(log)):
         host = value(log.categories["id.orig_h"], i)
         if host in seen:
-            seen[host][0] += 1
-            for name, distinct in zip(FIELDS, seen[host][1:], strict=True):
+            for name, counter in zip(FIELDS, seen[host], strict=True):
                 one = value(log.categories[name], i)
-                distinct.add(one if one in first[name][:2] else "another")
+                counter[one if one in first[name][:2] else "another"] += 1
     for piece in pieces(len(log), cuts):
         window.update(anew(log, piece), 0, piece.stop - piece.start)
-    expected = {host: [n, *map(len, distinct)] for host, (n, *distinct) in seen.items()}
+    expected = {
+        host: [fields[0].total(), *map(len, fields), *(max(counter.values()) for counter in fields)]
+        for host, fields in seen.items()
+    }
     assert dict(zip(window.hosts, window.counts.tolist(), strict=True)) == expected
     names = [{value(log.categories[name], i) for i in range(len(log))} for name in ("id.orig_h", *FIELDS)]
     assert bool(window.evicted) == any(len(each) > 2 for each in names)
