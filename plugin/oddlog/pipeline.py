@@ -256,6 +256,8 @@ class Road:
             odd = np.flatnonzero(scored.odd).tolist()
             findings += [self._finding(one, scored, i, float(rarity[i]), batch) for i in odd]
             scores.append(self._rows(one, scored, p_value, rarity, batch))
+        # As `score` orders them: a window that closes is told of by each detector in turn, all at one moment.
+        findings.sort(key=lambda finding: (finding.clock, finding.detector))
         return Outcome(scores, findings, since, until, fell)
 
     def _rows(
