@@ -39,13 +39,14 @@ def nearest_mode(codes, modes):
 
 
 def running_counts(hosts, values):
-    records, seen = defaultdict(int), defaultdict(set)
+    records, seen = defaultdict(int), defaultdict(Counter)
     out = []
     for host, row in zip(hosts, values, strict=True):
         records[host] += 1
         for field, value in enumerate(row):
-            seen[host, field].add(value)
-        out.append([records[host], *(len(seen[host, field]) for field in range(len(row)))])
+            seen[host, field][value] += 1
+        counters = [seen[host, field] for field in range(len(row))]
+        out.append([records[host], *map(len, counters), *(max(counter.values()) for counter in counters)])
     return out
 
 

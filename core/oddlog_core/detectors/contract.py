@@ -185,6 +185,9 @@ class Detector(ABC):
     window: int | None = None
     """Length in microseconds of the host-windows it scores; None where it scores records."""
 
+    tells_records: ClassVar[bool] = False
+    """Whether a host-window is told of by the record that decided it, where one did."""
+
     warm_up: int = 0
     """Microseconds of records after which a new state is as if it had seen all of the log."""
 
