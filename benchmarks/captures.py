@@ -1,4 +1,4 @@
-"""Does it find real attacks in an office where every tool they use is in daily use?
+"""Does it find real attacks? Captures, moved into an office where all that they use is in daily use.
 
 A baseline of 14 simulated days (`captures_office.py` says what is added to it); a benign fifteenth; and the same day
 with each of the captures in ../shared/data moved into it (`captures_moved.py`): 30 of OTRF's, four of Zerologon, three
@@ -10,7 +10,8 @@ administers others, in turns over the seeds. Two readings of a budget:
 - records: a capture is found if a row of its own comes before 20, 50 or 200 false records, in a queue for each log and
   in the joint one, by rarity.
 
-Run it with `python benchmarks/captures.py` from a checkout with the captures; `--conn` adds conn logs, for which the
+Run it with `python benchmarks/captures.py` from a checkout with the captures; with `--fixed` workstations keep their
+addresses. `--conn` adds conn logs, for which the
 model is trained for minutes (it needs the extra `train`) and kept in build/bench. `--quick` takes one seed, `--only
 svcctl,dcsync` picks captures, `--seeds` and `--first-seed` choose workstations and hours. Seeds from 100 are for a last
 word: no choice was made by them.
@@ -212,6 +213,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one seed")
     parser.add_argument("--only", help="captures, by a part of their names: svcctl,dcsync")
+    parser.add_argument("--fixed", action="store_true", help="the office whose workstations keep their addresses")
     parser.add_argument("--conn", action="store_true", help="conn logs too")
     parser.add_argument("--seeds", type=int, default=4, help="workstations and hours for each capture")
     parser.add_argument("--first-seed", type=int, default=0, help="from 100 for a last word")
@@ -220,7 +222,7 @@ def main() -> None:
     if not SHARED.exists():
         sys.exit(f"{SHARED} is missing: the captures are not part of this project")
     everything = read_captures(SHARED)
-    office = build_office(WORK, everything, HOSTS, OFFICE_SEED)
+    office = build_office(WORK, everything, HOSTS, OFFICE_SEED, leased=not arguments.fixed)
     captures = [
         c for c in everything if not arguments.only or any(part in c.name for part in arguments.only.split(","))
     ]

@@ -11,7 +11,8 @@ The baseline is the simulator's, and what it lacks, so that no name is new by it
   times is added on all days, up to 28 times in all, by those entitled: to the sessions of hosts that use that endpoint;
   of the machines that administer, where none does; for ports, to hosts that ask the same side (inside or outside).
 
-Everything is written once into build/bench, and written anew after the simulator or these files changed.
+There are two offices: one whose workstations get other addresses now and then, as leases go, and one where they keep
+them. Both are written once into build/bench, and written anew after the simulator or these files changed.
 """
 
 from __future__ import annotations
@@ -57,16 +58,19 @@ class Office:
     folder : pathlib.Path
         With `baseline/YYYY-MM-DD/` and `judged/`.
     hosts, seed : int
+    leased : bool
+        Whether workstations' addresses change.
     """
 
     folder: Path
     hosts: int
     seed: int
+    leased: bool
 
     @cached_property
     def site(self) -> Site:
         """Who lives there."""
-        return Site(self.hosts, self.seed)
+        return Site(self.hosts, self.seed, self.leased)
 
     def day(self, index: int) -> tuple[Day, float]:
         """Who is in on a day, and the epoch of its midnight."""
@@ -128,16 +132,18 @@ class Office:
         return sorted(outside.get("/".join(port)) or {a for asked in outside.values() for a in asked})
 
 
-def build_office(work: Path, captures: Sequence[Capture], hosts: int, seed: int) -> Office:
+def build_office(work: Path, captures: Sequence[Capture], hosts: int, seed: int, leased: bool) -> Office:
     """Simulate an office and complete its baseline, or find it where an earlier run left it."""
-    sources = [*Path(oddlog.simulate.__file__).parent.glob("*.py"), *Path(__file__).parent.glob("captures_[lmo]*.py")]
+    own = [Path(__file__).with_name(f"captures_{part}.py") for part in ("logs", "moved", "office")]
+    sources = [*Path(oddlog.simulate.__file__).parent.glob("*.py"), *own]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:8]
-    office = Office(work / f"office-{hosts}-{seed}-{digest}", hosts, seed)
+    addresses = "leased" if leased else "fixed"
+    office = Office(work / f"office-{hosts}-{seed}-{addresses}-{digest}", hosts, seed, leased)
     if office.folder.exists():
         return office
-    draft = Office(office.folder.with_suffix(".draft"), hosts, seed)
+    draft = Office(office.folder.with_suffix(".draft"), hosts, seed, leased)
     shutil.rmtree(draft.folder, ignore_errors=True)
-    done = oddlog.simulate.simulate(draft.folder / "simulated", hosts=hosts, days=DAYS + 1, seed=seed)
+    done = oddlog.simulate.simulate(draft.folder / "simulated", hosts=hosts, days=DAYS + 1, seed=seed, leased=leased)
     done.folders[DAYS].rename(draft.judged)
     _Completion(draft, captures).write(done.folders[:DAYS])
     shutil.rmtree(draft.folder / "simulated")
