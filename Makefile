@@ -39,6 +39,7 @@ bench: $(DEV)/.benched
 # What is found, not how fast: learns for minutes, and prints what README.md says in words.
 bench-long: $(DEV)/.benched
 	$(DEV)/bin/python benchmarks/attacks.py
+	$(DEV)/bin/python benchmarks/captures.py
 
 $(DEV)/.benched: $(DEV)/.ready benchmarks/requirements.txt
 	$(DEV)/bin/python $(PIP) -r benchmarks/requirements.txt

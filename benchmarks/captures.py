@@ -6,15 +6,15 @@ of DCSync and DCShadow, and the password guessing at WRCCDC. Half of the attacks
 administers others, in turns over the seeds. Two readings of a budget:
 
 - notices: the threshold is where the benign day brings at most 20, those of one type, source, destination, port and
-  hour being one; a capture is found if a row of its own passes it. oddlog is judged at its own threshold, too.
+  hour being one; a capture is found if a row of its own passes it, a host-window only where it did not by itself. Where
+  equal scores would make it more, as many of them as make 20 are drawn. Everyone is judged at their own threshold, too.
 - records: a capture is found if a row of its own comes before 20, 50 or 200 false records, in a queue for each log and
   in the joint one, by rarity.
 
 Run it with `python benchmarks/captures.py` from a checkout with the captures; with `--fixed` workstations keep their
-addresses. `--conn` adds conn logs, for which the
-model is trained for minutes (it needs the extra `train`) and kept in build/bench. `--quick` takes one seed, `--only
-svcctl,dcsync` picks captures, `--seeds` and `--first-seed` choose workstations and hours. Seeds from 100 are for a last
-word: no choice was made by them.
+addresses. `--conn` adds conn logs, whose model is trained for minutes (it needs the extra `train`) and kept in
+build/bench. `--quick` takes one seed, `--only svcctl,dcsync` picks captures, `--seeds` and `--first-seed` choose
+workstations and hours. Seeds from 100 are for a last word: no choice was made by them.
 """
 
 from __future__ import annotations
@@ -110,13 +110,15 @@ def by_notices(name: str, judged: Judged, captures: list[Capture], moved: dict[t
     """The first reading, over captures that left logons or calls: shares found, and which were."""
     benign = judged.benign[judged.benign["log"] != "conn"]
     queue = Queue(benign)
+    threshold = queue.threshold(NOTICES)
     row = {"name": name, "found": {}, "as is": {}, "false": judged.false}
     flagging = name in ("never seen from this host", "k-modes > 6")
     for key in moved:
         if captures[key[1]].logons:
             own = judged.captured[key]
             own = own[own["log"] != "conn"]
-            row["found"][key] = bool(len(own)) and queue.notices_at(own["value"].max()) <= NOTICES
+            new = own[own["without"] <= threshold] if "without" in own else own[own["score"] > 0] if flagging else own
+            row["found"][key] = queue.before(new["value"].to_numpy(float), NOTICES + 1, notices=True)
             if flagging:
                 row["as is"][key] = bool((own["score"] > 0).any())
             elif judged.told is not None:
@@ -179,7 +181,7 @@ def print_missed(row: dict, judged: Judged, captures: list[Capture], moved: dict
     )
     print("| capture | seed, from | notices as odd | log, detector | what |\n|---|---|---|---|---|")
     for key, found in sorted(row["found"].items(), key=lambda item: (item[0][1], item[0][0])):
-        if found:
+        if found == 1:
             continue
         seed, number = key
         own = judged.captured[key]

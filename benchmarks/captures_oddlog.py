@@ -107,7 +107,10 @@ class Oddlog:
         return day.lines.between(since, self._midnight + last * _HOUR if last < 24 else float("inf"))
 
     def captured(self, moved: Moved) -> tuple[pd.DataFrame, list[Finding]]:
-        """Score a capture in its day: the rows that are its own, and the findings that point at it."""
+        """Score a capture in its day: the rows that are its own, and the findings that point at it.
+
+        A host-window is its own where the capture makes it odder than it was without it, which is in `without`.
+        """
         outcomes: list[Outcome] = []
         with tempfile.TemporaryDirectory() as scratch:
             for log in LOGS:
@@ -123,8 +126,8 @@ class Oddlog:
         rows = _rows(outcomes)
         uids = moved.uids
         callers = {record["id.orig_h"] for record in moved.records["dce_rpc"]}
-        odder = rows["rarity"] > [self._windows.get(key, 0.0) for key in _window(rows)]
-        own = rows["uid"].isin(uids) | (rows["uid"].isna() & rows["orig_h"].isin(callers) & odder)
+        rows["without"] = [self._windows.get(key, 0.0) for key in _window(rows)]
+        odder = rows["uid"].isna() & rows["orig_h"].isin(callers) & (rows["rarity"] > rows["without"])
         findings = [
             finding
             for outcome in outcomes
@@ -132,7 +135,7 @@ class Oddlog:
             if finding.uid in uids
             or (finding.uid is None and finding.orig_h in callers and _key(finding) not in self._told)
         ]
-        return rows[own], findings
+        return rows[rows["uid"].isin(uids) | odder], findings
 
 
 def _score(road: Road, lines: Lines, scratch: Path) -> list[Outcome]:
