@@ -65,11 +65,13 @@ def places(office: Office, captures: list[Capture], seed: int) -> list[Moved]:
         admin = (number + seed) % 2 == 0
         length = capture.span[1] - capture.span[0]
         there = day.present & (day.leave - day.arrive > length + 3600) & (day.arrive < 3600 * 15) & (is_admin == admin)
-        person = int(rng.choice(np.flatnonzero(there)))
-        since, until = max(day.arrive[person] + 600, 3600 * 9), min(day.leave[person] - 600, 3600 * 17) - length
-        place = Place(
-            day, midnight, int(person + site.n_fixed), float(rng.uniform(since, max(until, since + 1))), admin
-        )
+        # A new lease is an address that nobody knows, and would be found for that.
+        for person in rng.permutation(np.flatnonzero(there)).tolist():
+            since, until = max(day.arrive[person] + 600, 3600 * 9), min(day.leave[person] - 600, 3600 * 17) - length
+            start = float(rng.uniform(since, max(until, since + 1)))
+            if office.calls(day, person + site.n_fixed, start):
+                break
+        place = Place(day, midnight, person + site.n_fixed, start, admin)
         out.append(move(capture, place, office, rng))
     return out
 
