@@ -76,8 +76,7 @@ def places(office: Office, captures: list[Capture], seed: int) -> list[Moved]:
     return out
 
 
-def judge_oddlog(office: Office, logs: list[str], moved: dict[tuple[int, int], Moved], ports: pd.Series) -> Judged:
-    contestant = Oddlog(office, logs, WORK)
+def judge_oddlog(contestant: Oddlog, moved: dict[tuple[int, int], Moved], ports: pd.Series) -> Judged:
     rows, findings = contestant.benign()
     rows = rows.assign(value=rows["rarity"], port=rows["uid"].map(ports))
     told = {(f.detector, f.orig_h, f.resp_h, f.resp_p, f.clock // 3_600_000_000) for f in findings}
@@ -92,8 +91,9 @@ def judge_peer(peer: Peer, office: Office, moved: dict[tuple[int, int], Moved]) 
     def rows(log: str, records: pd.DataFrame) -> pd.DataFrame:
         scored = peer.rows(log, records)
         names = {"id.orig_h": "orig_h", "id.resp_h": "resp_h", "id.resp_p": "port"}
+        unit = [f"{log} {i}" for i in range(len(records))]
         return records.rename(columns=names).assign(
-            log=log, detector=log, score=scored["score"], value=scored["rarity"]
+            log=log, detector=log, unit=unit, score=scored["score"], value=scored["rarity"]
         )
 
     benign = [rows(log, read_columns(office.judged / f"{log}.log", log, COLUMNS[log])) for log in peer.logs]
@@ -219,6 +219,7 @@ def main() -> None:
     parser.add_argument("--only", help="captures, by a part of their names: svcctl,dcsync")
     parser.add_argument("--fixed", action="store_true", help="the office whose workstations keep their addresses")
     parser.add_argument("--conn", action="store_true", help="conn logs too")
+    parser.add_argument("--epochs", type=int, help="of the conn model; few are enough to see that all works")
     parser.add_argument("--seeds", type=int, default=4, help="workstations and hours for each capture")
     parser.add_argument("--first-seed", type=int, default=0, help="from 100 for a last word")
     parser.add_argument("--no-peers", action="store_true", help="oddlog alone")
@@ -238,7 +239,7 @@ def main() -> None:
         for frame in (read_columns(office.judged / f"{log}.log", log, ("uid", "id.resp_p")) for log in logs)
     )
     ports = ports[~ports.index.duplicated()]
-    contestants = {"oddlog": judge_oddlog(office, logs, moved, ports)}
+    contestants = {"oddlog": judge_oddlog(Oddlog(office, logs, WORK, arguments.epochs), moved, ports)}
     spent = {"oddlog": time.process_time()}
     if not arguments.no_peers:
         baseline = {

@@ -22,11 +22,12 @@ class Queue:
     ----------
     benign : pandas.DataFrame
         A row per record or host-window of the benign day: `value`, higher is odder, and what makes rows one notice:
-        `log`, `detector`, `orig_h`, `resp_h`, `port` and `ts`, of which the hour counts.
+        `log`, `detector`, `orig_h`, `resp_h`, `port` and `ts`, of which the hour counts. Rows of one `unit` are what
+        several detectors say of it.
     """
 
     def __init__(self, benign: pd.DataFrame) -> None:
-        self._records = np.sort(benign["value"].to_numpy())
+        self._records = np.sort(benign["value"].groupby(benign["unit"], sort=False).max().to_numpy())
         hour = (benign["ts"] // _SUPPRESSED).astype(np.int64)
         same = [benign[name].fillna("") for name in ("log", "detector", "orig_h", "resp_h", "port")]
         self._notices = np.sort(benign["value"].groupby([*same, hour], sort=False).max().to_numpy())
