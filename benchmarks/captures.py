@@ -12,9 +12,10 @@ administers others, in turns over the seeds. Two readings of a budget:
   in the joint one, by rarity.
 
 Run it with `python benchmarks/captures.py` from a checkout with the captures; with `--fixed` workstations keep their
-addresses. `--conn` adds conn logs, whose model is trained for minutes (it needs the extra `train`) and kept in
-build/bench. `--quick` takes one seed, `--only svcctl,dcsync` picks captures, `--seeds` and `--first-seed` choose
-workstations and hours. Seeds from 100 are for a last word: no choice was made by them.
+addresses, with `--orders` no order of calls is new by itself. `--conn` adds conn logs, whose model is trained for
+minutes (it needs the extra `train`) and kept in build/bench. `--quick` takes one seed, `--only svcctl,dcsync` picks
+captures, `--seeds` and `--first-seed` choose workstations and hours. Seeds from 100 are for a last word: no choice was
+made by them.
 """
 
 from __future__ import annotations
@@ -218,6 +219,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one seed")
     parser.add_argument("--only", help="captures, by a part of their names: svcctl,dcsync")
     parser.add_argument("--fixed", action="store_true", help="the office whose workstations keep their addresses")
+    parser.add_argument("--orders", action="store_true", help="the baseline holds the captures' orders of calls, too")
     parser.add_argument("--conn", action="store_true", help="conn logs too")
     parser.add_argument("--epochs", type=int, help="of the conn model; few are enough to see that all works")
     parser.add_argument("--seeds", type=int, default=4, help="workstations and hours for each capture")
@@ -227,7 +229,7 @@ def main() -> None:
     if not SHARED.exists():
         sys.exit(f"{SHARED} is missing: the captures are not part of this project")
     everything = read_captures(SHARED)
-    office = build_office(WORK, everything, HOSTS, OFFICE_SEED, leased=not arguments.fixed)
+    office = build_office(WORK, everything, HOSTS, OFFICE_SEED, not arguments.fixed, arguments.orders)
     captures = [
         c for c in everything if not arguments.only or any(part in c.name for part in arguments.only.split(","))
     ]
