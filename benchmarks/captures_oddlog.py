@@ -21,7 +21,7 @@ import pyarrow as pa
 from captures_logs import LOGS, Lines, moment
 from captures_office import DAYS
 from oddlog import baseline
-from oddlog.config import Config
+from oddlog.config import Config, TrainConfig
 from oddlog.logs import open_logs
 from oddlog.pipeline import Road, roads
 from oddlog_core.bundle import read_bundle
@@ -57,13 +57,14 @@ class Oddlog:
     logs : sequence of str
     work : pathlib.Path
         Keeps bundles: one is trained anew after oddlog's code, or the office, changed.
+    epochs : int, optional
+        Of the conn model, instead of the default's.
     """
 
-    name = "oddlog"
-
-    def __init__(self, office: Office, logs: Sequence[str], work: Path) -> None:
+    def __init__(self, office: Office, logs: Sequence[str], work: Path, epochs: int | None = None) -> None:
         self._midnight = office.day(DAYS)[1]
-        bundle = self._train(office, logs, work)
+        config = Config() if epochs is None else Config(train=TrainConfig(epochs=epochs))
+        bundle = self._train(office, logs, work, config)
         self._days = {
             log: _Benign(road, Lines.read(office.judged / f"{log}.log", log), {})
             for log, road in roads(read_bundle(bundle), Config()).items()
@@ -72,15 +73,15 @@ class Oddlog:
         self._told: set[tuple[str, str | None, str | None, int]] = set()
 
     @staticmethod
-    def _train(office: Office, logs: Sequence[str], work: Path) -> Path:
+    def _train(office: Office, logs: Sequence[str], work: Path, config: Config) -> Path:
         code = [path for package in (oddlog, oddlog_core) for path in Path(package.__file__).parent.rglob("*.py")]
         code = [path for path in code if not {"cli", "simulate", "cluster", "notices"} & set(path.parts)]
         text = b"".join(path.read_bytes() for path in sorted(code)) + office.folder.name.encode()
-        digest = hashlib.sha256(text + " ".join(logs).encode()).hexdigest()[:10]
+        digest = hashlib.sha256(text + f"{logs} {config}".encode()).hexdigest()[:10]
         bundle = work / f"bundle-{digest}"
         if not bundle.exists():
             paths = [day / f"{log}.log" for day in office.baseline for log in logs]
-            learned = baseline.train(open_logs(paths), Config(), bundle)
+            learned = baseline.train(open_logs(paths), config, bundle)
             for log, why in learned.left_out.items():
                 if log in logs:
                     print(f"{log} left out: {why}")
@@ -107,7 +108,10 @@ class Oddlog:
         return day.lines.between(since, self._midnight + last * _HOUR if last < 24 else float("inf"))
 
     def captured(self, moved: Moved) -> tuple[pd.DataFrame, list[Finding]]:
-        """Score a capture in its day: the rows that are its own, and the findings that point at it."""
+        """Score a capture in its day: the rows that are its own, and the findings that point at it.
+
+        A host-window is its own where the capture makes it odder than it was without it, which is in `without`.
+        """
         outcomes: list[Outcome] = []
         with tempfile.TemporaryDirectory() as scratch:
             for log in LOGS:
@@ -123,8 +127,8 @@ class Oddlog:
         rows = _rows(outcomes)
         uids = moved.uids
         callers = {record["id.orig_h"] for record in moved.records["dce_rpc"]}
-        odder = rows["rarity"] > [self._windows.get(key, 0.0) for key in _window(rows)]
-        own = rows["uid"].isin(uids) | (rows["uid"].isna() & rows["orig_h"].isin(callers) & odder)
+        rows["without"] = [self._windows.get(key, 0.0) for key in _window(rows)]
+        odder = rows["uid"].isna() & rows["orig_h"].isin(callers) & (rows["rarity"] > rows["without"])
         findings = [
             finding
             for outcome in outcomes
@@ -132,7 +136,7 @@ class Oddlog:
             if finding.uid in uids
             or (finding.uid is None and finding.orig_h in callers and _key(finding) not in self._told)
         ]
-        return rows[own], findings
+        return rows[rows["uid"].isin(uids) | odder], findings
 
 
 def _score(road: Road, lines: Lines, scratch: Path) -> list[Outcome]:
@@ -143,14 +147,17 @@ def _score(road: Road, lines: Lines, scratch: Path) -> list[Outcome]:
 
 
 def _rows(outcomes: list[Outcome]) -> pd.DataFrame:
-    """Scores as scores.parquet has them; `record` numbers the rows of one detector in one log."""
+    """Scores as scores.parquet has them; what several detectors say of one record or host-window is of one `unit`."""
     batches = [batch for outcome in outcomes for batch in outcome.scores]
     if not batches:
         return pd.DataFrame(columns=["log", "uid", "ts", "orig_h", "resp_h", "detector", "score", "rarity", "window_s"])
     rows = pa.concat_tables([pa.Table.from_batches([batch]) for batch in batches]).unify_dictionaries().to_pandas()
     for name in ("log", "detector", "orig_h", "resp_h"):
         rows[name] = rows[name].astype(object)
-    return rows.assign(record=rows.groupby(["log", "detector"]).cumcount())
+    # A detector of records scores all of a log's, in its order.
+    number = rows.groupby(["log", "detector"]).cumcount().astype(str)
+    window = rows["orig_h"].fillna("") + rows["ts"].round(3).astype(str)
+    return rows.assign(unit=rows["log"] + " " + number.where(rows["uid"].notna(), window))
 
 
 def _window(rows: pd.DataFrame) -> list[tuple[str, str, float]]:

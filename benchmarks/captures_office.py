@@ -11,7 +11,11 @@ The baseline is the simulator's, and what it lacks, so that no name is new by it
   times is added on all days, up to 28 times in all, by those entitled: to the sessions of hosts that use that endpoint;
   of the machines that administer, where none does; for ports, to hosts that ask the same side (inside or outside).
 
-Everything is written once into build/bench, and written anew after the simulator or these files changed.
+- *Orders*, on demand. So that no order of calls is new by itself either, each connection's calls, as a capture has
+  them, are made 28 times in the baseline by hosts that make the rarest of these calls there.
+
+There are two offices: one whose workstations get other addresses now and then, as leases go, and one where they keep
+them. Both are written once into build/bench, and written anew after the simulator or these files changed.
 """
 
 from __future__ import annotations
@@ -57,16 +61,22 @@ class Office:
     folder : pathlib.Path
         With `baseline/YYYY-MM-DD/` and `judged/`.
     hosts, seed : int
+    leased : bool
+        Whether workstations' addresses change.
+    orders : bool
+        Whether the baseline holds the captures' orders of calls.
     """
 
     folder: Path
     hosts: int
     seed: int
+    leased: bool
+    orders: bool
 
     @cached_property
     def site(self) -> Site:
         """Who lives there."""
-        return Site(self.hosts, self.seed)
+        return Site(self.hosts, self.seed, self.leased)
 
     def day(self, index: int) -> tuple[Day, float]:
         """Who is in on a day, and the epoch of its midnight."""
@@ -128,16 +138,18 @@ class Office:
         return sorted(outside.get("/".join(port)) or {a for asked in outside.values() for a in asked})
 
 
-def build_office(work: Path, captures: Sequence[Capture], hosts: int, seed: int) -> Office:
+def build_office(work: Path, captures: Sequence[Capture], hosts: int, seed: int, leased: bool, orders: bool) -> Office:
     """Simulate an office and complete its baseline, or find it where an earlier run left it."""
-    sources = [*Path(oddlog.simulate.__file__).parent.glob("*.py"), *Path(__file__).parent.glob("captures_[lmo]*.py")]
+    own = [Path(__file__).with_name(f"captures_{part}.py") for part in ("logs", "moved", "office")]
+    sources = [*Path(oddlog.simulate.__file__).parent.glob("*.py"), *own]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:8]
-    office = Office(work / f"office-{hosts}-{seed}-{digest}", hosts, seed)
+    kind = ("leased" if leased else "fixed") + ("-orders" if orders else "")
+    office = Office(work / f"office-{hosts}-{seed}-{kind}-{digest}", hosts, seed, leased, orders)
     if office.folder.exists():
         return office
-    draft = Office(office.folder.with_suffix(".draft"), hosts, seed)
+    draft = Office(office.folder.with_suffix(".draft"), hosts, seed, leased, orders)
     shutil.rmtree(draft.folder, ignore_errors=True)
-    done = oddlog.simulate.simulate(draft.folder / "simulated", hosts=hosts, days=DAYS + 1, seed=seed)
+    done = oddlog.simulate.simulate(draft.folder / "simulated", hosts=hosts, days=DAYS + 1, seed=seed, leased=leased)
     done.folders[DAYS].rename(draft.judged)
     _Completion(draft, captures).write(done.folders[:DAYS])
     shutil.rmtree(draft.folder / "simulated")
@@ -158,6 +170,9 @@ class _Completion:
         _write_usage(self._office, frames)
         background = [self._background(index) for index in range(DAYS)]
         added = self._names(days, frames, background)
+        if self._office.orders:
+            for index, calls in enumerate(self._orders(days, frames["dce_rpc"])):
+                added[index]["dce_rpc"] += calls
         for index, day in enumerate(days):
             for log in LOGS:
                 lines = Lines.read(day / f"{log}.log", log)
@@ -205,6 +220,36 @@ class _Completion:
                     for i in self._entitled(log, frames[log][index], record):
                         added[index][log].append(self._named(log, lines.record(i), record))
         return added
+
+    def _orders(self, days: list[Path], frames: list[pd.DataFrame]) -> list[list[Record]]:
+        """Every connection's calls again, from hosts that make the rarest of them."""
+        sessions: dict[str, list[Record]] = {}
+        for record in self._wanted("dce_rpc"):
+            sessions.setdefault(record["uid"], []).append(record)
+        different = {tuple(_item("dce_rpc", r) for r in records): records for records in sessions.values()}
+        n = pd.concat(frames).groupby(["endpoint", "operation"]).size()
+        added: list[list[Record]] = []
+        for frame, day in zip(frames, days, strict=True):
+            lines = Lines.read(day / "dce_rpc.log", "dce_rpc")
+            rows = frame.groupby(["endpoint", "operation"]).indices
+            added.append([])
+            for order, records in different.items():
+                there = [name for name in order if name in rows]
+                rarest = rows[min(there, key=lambda name: n[name])] if there else np.arange(len(frame))
+                for i in self._rng.choice(rarest, _ADDED).tolist():
+                    added[-1] += self._again(lines.record(i), records)
+        return added
+
+    def _again(self, own: Record, records: list[Record]) -> list[Record]:
+        """Give a connection's calls to the two ends of another."""
+        uid = "C" + "".join(self._rng.permutation(list(own["uid"][1:])))
+        since = float(own["ts"]) - float(records[0]["ts"]) + 1
+        ends = {name: own[name] for name in ("id.orig_h", "id.orig_p", "id.resp_h")} | {"uid": uid}
+        moved = [record | ends | {"ts": f"{float(record['ts']) + since:.6f}"} for record in records]
+        for record in moved:
+            if record["named_pipe"] == record["id.resp_p"] != "135" and own["id.resp_p"] not in ("135", "445"):
+                record |= {"id.resp_p": own["id.resp_p"], "named_pipe": own["id.resp_p"]}
+        return moved
 
     def _wanted(self, log: str) -> Iterable[Record]:
         """Every record that captures bring here, moved to somewhere."""

@@ -55,6 +55,7 @@ def simulate(
     seed: int = 1,
     start: date = START,
     attacks: bool = False,
+    leased: bool = True,
     how: Format = "tsv",
     gzip: bool = False,
     on_day: Callable[[date], None] = lambda _: None,
@@ -75,6 +76,8 @@ def simulate(
         First day; decides which days are weekends.
     attacks : bool
         Put attacks into the last day.
+    leased : bool
+        Workstations get other addresses now and then; else each keeps one.
     how : {"tsv", "json"}
     gzip : bool
         Write `.log.gz`.
@@ -99,7 +102,7 @@ def simulate(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} holds something already: name a new or an empty folder")
     out.mkdir(parents=True, exist_ok=True)
-    site = Site(hosts, seed)
+    site = Site(hosts, seed, leased)
     done = Simulated(out / "labels.tsv")
     still_open: Columns | None = None
     with done.labels.open("wb") as labels:

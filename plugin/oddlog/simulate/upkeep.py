@@ -51,7 +51,7 @@ def _samba(day: Day) -> None:
     askers = np.concatenate([site.role["nas"], site.role["web"], site.role["printer"][:2]])
     ts, which = by_timer(day, np.full(len(askers), 4 * 3600.0), 0.3)
     node = askers[which]
-    smb(day, ts, node, _dc_of(day, node), s.SAMBA_ACCOUNTS, logon=account(day, "svc_print", len(ts), 0.01, 0.5))
+    smb(day, ts, node, _dc_of(day, node), s.SAMBA_ACCOUNTS, logon=account(day, "svc_print", len(ts), 0.01, 0.3))
     ts, which = by_timer(day, np.full(len(askers), 3600.0), 0.3)
     node = askers[which]
     rpc(day, ts, node, _dc_of(day, node), s.PASS_THROUGH)
@@ -77,7 +77,7 @@ def _distributed_objects(day: Day) -> None:
     clients = np.concatenate([site.role["mail"], site.role["sync"], site.role["inventory"]])
     ts, which = by_timer(day, np.full(len(clients), 2 * 3600.0), 0.2)
     node, target = clients[which], site.role["db"][which % len(site.role["db"])]
-    logon = account(day, "svc_sql", len(ts), 0.002, 0.5)
+    logon = account(day, "svc_sql", len(ts), 0.002, 0.1)
     rpc(day, ts, node, target, s.ACTIVATE, port=135, logon=logon)
     rpc(day, ts + 0.1, node, target, s.DCOM, mapped=0, logon=logon)
     rpc(day, ts + 120, node, target, s.KEEP_ALIVE, port=135)
