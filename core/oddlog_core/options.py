@@ -1,15 +1,18 @@
-"""How the flow autoencoder may be trained: named here, without torch, for configuration and command line."""
+"""How detectors may be trained: named here, without torch, for configuration and command line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Architecture", "FeatureSet", "FlowOptions", "Loss", "Optimizer", "Schedule"]
+__all__ = ["Architecture", "FeatureSet", "FlowOptions", "Loss", "Optimizer", "Profile", "Schedule"]
 
 FeatureSet = Literal["base", "rolling", "full"]
 """What the conn detector sees: what a connection was; how busy the network was around it; also who is usual there, how
 regular, and whatever else conn.log says."""
+
+Profile = Literal["default", "classic"]
+"""What the ntlm detector sees: whatever tells of a logon and of its source's last hour; nine fields of the logon."""
 
 Architecture = Literal["basic", "narrow", "double", "deep", "overcomplete", "conv", "ensemble", "embedding"]
 Optimizer = Literal["sgd", "adam"]

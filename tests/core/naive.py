@@ -200,3 +200,9 @@ def recent_sums(clock, keys, values, n_plain, windows, most):
             plain = sum(values[j][:n_plain] for j in own)
             out[i, w] = [len(own), *plain, *sum(value[n_plain:] for value in once.values())]
     return out
+
+
+def distinct_rows(codes):
+    rows = [tuple(row) for row in codes.tolist()]
+    distinct = list(dict.fromkeys(rows))
+    return [rows.index(row) for row in distinct], [distinct.index(row) for row in rows]
