@@ -75,6 +75,11 @@ class Trained:
     calibration: Calibration
     about: About
 
+    def threshold(self, days: float) -> float:
+        """Score from which a record is odd: its detector's own, or the lowest that is as rare as once in `days`."""
+        own = self.detector.threshold
+        return self.calibration.threshold(days) if own is None else own
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:

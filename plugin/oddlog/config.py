@@ -8,14 +8,14 @@ import zoneinfo
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import msgspec
-from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Schedule
+from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Profile, Schedule
 
 from oddlog.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Config", "ConnConfig", "DceRpcConfig", "TrainConfig", "read_config"]
+__all__ = ["Config", "ConnConfig", "DceRpcConfig", "NtlmConfig", "TrainConfig", "read_config"]
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Order = Literal["end", "start"]
@@ -23,6 +23,8 @@ Format = Literal["json", "tsv"]
 _CHOICES = {
     "conn.order": get_args(Order),
     "notice_format": get_args(Format),
+    "ntlm.modes": ("auto", "a number from 1 to 100"),
+    "ntlm.profile": get_args(Profile),
     "train.features": get_args(FeatureSet),
     "train.architecture": get_args(Architecture),
     "train.optimizer": get_args(Optimizer),
@@ -53,6 +55,21 @@ class DceRpcConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     window_minutes: Annotated[float, msgspec.Meta(ge=0.1, le=10080)] = 60.0
+
+
+class NtlmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[ntlm]``.
+
+    Attributes
+    ----------
+    profile : {"default", "classic"}
+        What is seen of a logon; ``classic`` is nine fields, and a notice where more than six of them differ.
+    modes : int or "auto"
+        Kinds of usual logons; ``auto`` chooses their number.
+    """
+
+    profile: Profile = "default"
+    modes: Annotated[int, msgspec.Meta(ge=1, le=100)] | Literal["auto"] = 10
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,7 +112,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         IANA name: whose hours and weekdays a logon falls in.
     networks : dict of str to str
         CIDR to name.
-    conn, dce_rpc, train
+    conn, dce_rpc, ntlm, train
         Tables of their own.
     """
 
@@ -106,6 +123,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     networks: dict[str, Annotated[str, msgspec.Meta(min_length=1)]] = msgspec.field(default_factory=dict)
     conn: ConnConfig = msgspec.field(default_factory=ConnConfig)
     dce_rpc: DceRpcConfig = msgspec.field(default_factory=DceRpcConfig)
+    ntlm: NtlmConfig = msgspec.field(default_factory=NtlmConfig)
     train: TrainConfig = msgspec.field(default_factory=TrainConfig)
 
 
