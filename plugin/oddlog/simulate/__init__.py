@@ -14,6 +14,7 @@ from oddlog.simulate.finish import Log, finish
 from oddlog.simulate.people import people_and_workstations
 from oddlog.simulate.servers import servers
 from oddlog.simulate.site import Site
+from oddlog.simulate.upkeep import upkeep
 from oddlog.simulate.writer import Format, LogWriter, write_labels
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def simulate(
             people_and_workstations(day)
             servers(day)
             administrators(day)
+            upkeep(day)
             if attacks and index == days - 1:
                 attack(day)
             logs, still_open = finish(day, midnight, still_open)
