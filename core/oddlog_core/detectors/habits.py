@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import msgspec
@@ -37,6 +38,7 @@ PARTS = (*RELATIONS, *RECENT)
 _WEIGHTS = {name: 1 / len(family) for family in FAMILIES for name in family}
 _ORDINARY = 1.0
 """Nats of evidence that an ordinary logon shows in each part, on average: what is above them counts."""
+_STEP = 0.02
 
 
 class Tail(msgspec.Struct, frozen=True, dict=True):
@@ -64,8 +66,22 @@ class Tail(msgspec.Struct, frozen=True, dict=True):
         out = np.zeros(len(values))
         # Most are below, and looking up where a value is takes time.
         rows = np.flatnonzero(values >= self.start)
-        out[rows] = np.maximum(-np.log(self.calibration.p_value(np.round(values[rows], 9))) - _ORDINARY, 0.0)
+        found = np.round(values[rows], 9)
+        scores, nats = self._steps
+        out[rows] = nats[np.searchsorted(scores, found)]
+        beyond = found > self.calibration.tail_start
+        if beyond.any():
+            far = -np.log(self.calibration.p_value(found[beyond])) - _ORDINARY
+            out[rows[beyond]] = np.maximum(far, 0.0)
         return out
+
+    @cached_property
+    def _steps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scores with their evidence, no closer than `_STEP`: few enough for a processor's nearest cache."""
+        nats = np.maximum(-np.log(self.calibration.exceed) - _ORDINARY, 0.0)
+        last = np.flatnonzero(np.diff(np.floor(nats / _STEP), append=np.inf))
+        scores = np.array(self.calibration.scores)[last]
+        return scores, np.append(nats[last], nats[-1])
 
 
 class Looked(NamedTuple):
@@ -134,7 +150,7 @@ class Habits:
         clock = np.concatenate([batch.clock for batch in baseline])
         # What is new, and how new, depends on the stretch: in another it is not the same.
         apart_by = keys | {"who": joined(keys["who"], of_integers(blocks(len(clock))))}
-        counted = recent.sums(recent.new_state(), clock, apart_by, outcome, _new(related))
+        counted = recent.sums(recent.new_state(), clock, apart_by, outcome, _new(related), judged.known[:, 2])
         usual, apart = Recent.learn(keys["source"], counted, outcome)
         tails |= {name: Tail.fit(apart[:, i]) for i, name in enumerate(RECENT)}
         evidence = np.concatenate([related, _evidence(tails, RECENT, apart)], axis=1)
@@ -156,7 +172,9 @@ class Habits:
         judged = self.logons.judge(keys)
         related = _evidence(self.tails, RELATIONS, judged.surprise)
         mine = {name: keys[name][number] for name in ("source", "who")}
-        counted = recent.sums(state, records.clock, mine, outcome[number], _new(related)[number])
+        counted = recent.sums(
+            state, records.clock, mine, outcome[number], _new(related)[number], judged.known[number, 2]
+        )
         apart = recent.apart(counted, self.recent.usual.expected([keys["source"]])[number])
         evidence = np.concatenate([related[number], _evidence(self.tails, RECENT, apart)], axis=1)
         return Looked(evidence, _judged(judged.known[number], records, counted), keys, number, counted)

@@ -251,10 +251,17 @@ def _unusual(habits: Habits, looked: Looked, index: int, total: float) -> list[R
             continue
         if name in RELATIONS:
             seen, of = often[name].tolist()
+            reasons.append(Reason(name, float(seen), None, share, float(of)))
         else:
-            window = [*recent.WINDOWS].index(name.partition(" in ")[2])
-            counted = looked.counted[index, window]
-            of = counted[0]
-            seen = counted[recent.NEWS] if name.startswith("new") else counted[recent.FAILED] + counted[recent.OPEN]
-        reasons.append(Reason(name, float(seen), None, share, float(of)))
+            reasons.append(_recent(name, looked.counted[index], share))
     return reasons
+
+
+def _recent(name: str, counted: NDArray[np.int64], share: float) -> Reason:
+    """Counts of a source's last minutes; not every logon without success is known to have failed."""
+    what, _, window = name.partition(" in ")
+    sums = counted[[*recent.WINDOWS].index(window)].tolist()
+    if what == "new":
+        return Reason(name, float(sums[recent.NEWS]), None, share, float(sums[0]))
+    field = f"no success in {window}" if sums[recent.OPEN] else name
+    return Reason(field, float(sums[recent.FAILED] + sums[recent.OPEN]), None, share, float(sums[0]))

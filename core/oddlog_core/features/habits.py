@@ -64,10 +64,16 @@ class Chain:
     n_values: int
     _seen: list[KeyIndex] = field(init=False, repr=False, compare=False)
     _contexts: list[KeyIndex] = field(init=False, repr=False, compare=False)
+    _counts: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
+    _totals: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
+    _different: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_seen", [KeyIndex(np.ascontiguousarray(rows[:, 0])) for rows in self.seen])
         object.__setattr__(self, "_contexts", [KeyIndex(np.ascontiguousarray(rows[:, 0])) for rows in self.contexts])
+        object.__setattr__(self, "_counts", [_padded(rows[:, 1]) for rows in self.seen])
+        object.__setattr__(self, "_totals", [_padded(rows[:, 1]) for rows in self.contexts])
+        object.__setattr__(self, "_different", [_padded(rows[:, 2]) for rows in self.contexts])
 
     @classmethod
     def of(cls, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64], often: NDArray[np.int64]) -> Self:
@@ -113,8 +119,9 @@ class Chain:
         """
         p = np.full(len(values), 1 / (self.n_values + 1))
         for level in reversed(range(len(self.seen))):
-            count = _found(self.seen[level], self._seen[level].find(joined(contexts[level], values)))[:, 1]
-            _, total, different = _found(self.contexts[level], self._contexts[level].find(contexts[level])).T
+            count = self._counts[level][self._seen[level].find(joined(contexts[level], values))]
+            row = self._contexts[level].find(contexts[level])
+            total, different = self._totals[level][row], self._different[level][row]
             own = np.maximum(count - _DISCOUNT, 0.0)
             p = (own + (_CONCENTRATION + _DISCOUNT * different) * p) / (_CONCENTRATION + total)
         surprise: NDArray[np.float64] = -np.log(p)
@@ -125,9 +132,9 @@ class Chain:
 
         0 also of what was too rare to be kept.
         """
-        count = _found(self.seen[0], self._seen[0].find(joined(contexts[0], values)))[:, 1]
-        total = _found(self.contexts[0], self._contexts[0].find(contexts[0]))[:, 1]
-        return np.stack([count, total], axis=1)
+        count = self._counts[0][self._seen[0].find(joined(contexts[0], values))]
+        total = self._totals[0][self._contexts[0].find(contexts[0])]
+        return np.stack([count, total], axis=1).astype(np.int64)
 
     @classmethod
     def learn(
@@ -183,12 +190,9 @@ def _most(count: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.sort(np.argsort(-count, kind="stable")[:_MOST])
 
 
-def _found(table: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of a table, zeros where there is none."""
-    out = np.zeros((len(rows), table.shape[1]), np.int64)
-    known = rows >= 0
-    out[known] = table[rows[known]]
-    return out
+def _padded(column: NDArray[np.int64]) -> NDArray[np.float64]:
+    """A table's column, with a 0 where row -1, which is no row, finds it."""
+    return np.append(column, 0).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ _COLUMNS = (
 
 
 _LEAST_SURPRISE = 0.5
-_PAIRS = ("host_of_user", "source_of_user")
+_MET = ("host_of_user", "source_of_user", " ".join(_TUPLES[-1]))
 
 
 class Judged(NamedTuple):
@@ -56,8 +56,8 @@ class Judged(NamedTuple):
     ----------
     surprise : (n, len(RELATIONS)) float64
         How surprising each relation is, in nats: of all but the last, beyond what is usual for user and source.
-    known : (n, 2) bool
-        Whether it ever saw the user on this host, and from this source.
+    known : (n, 3) bool
+        Whether it ever saw the user on this host, the user from this source, and all three together.
     """
 
     surprise: NDArray[np.float64]
@@ -168,9 +168,9 @@ class Logons:
             chains[name], found[name] = Chain.learn(asked.contexts, asked.value)
         related, together = _related(found)
         usual, expected = Typical.learn(_parties(keys), related, _LEAST_SURPRISE)
-        pairs = (joined(keys["user"], keys["host"]), joined(keys["user"], keys["source"]))
         surprise = np.concatenate([related - expected[:, 0], together], axis=1)
-        return cls(chains, usual), Judged(surprise, np.stack([*map(_elsewhere, pairs)], axis=1))
+        met = joined(keys["user"], keys["host"]), joined(keys["user"], keys["source"]), keys["who"]
+        return cls(chains, usual), Judged(surprise, np.stack([*map(_elsewhere, met)], axis=1))
 
     def judge(self, keys: Mapping[str, NDArray[np.int64]]) -> Judged:
         """Judge logons by the baseline."""
@@ -179,7 +179,7 @@ class Logons:
             {name: self.chains[name].surprise(of.contexts, of.value) for name, of in asked.items()}
         )
         surprise = np.concatenate([related - self.usual.expected(_parties(keys))[:, 0], together], axis=1)
-        known = [self.chains[name].often(asked[name].contexts, asked[name].value)[:, 0] > 0 for name in _PAIRS]
+        known = [self.chains[name].often(asked[name].contexts, asked[name].value)[:, 0] > 0 for name in _MET]
         return Judged(surprise, np.stack(known, axis=1))
 
     def often(self, keys: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:

@@ -36,7 +36,7 @@ CLASSIC = (
 )
 """The nine fields of a logon by which it is one of a kind."""
 
-JUDGED = ("user on this host", "user from this source", "failures in 10 min", "failures in 60 min")
+JUDGED = ("user on this host", "user from this source", "failure share in 10 min", "failure share in 60 min")
 """Fields that the record does not tell by itself: whether the baseline knows them, and what its source did before."""
 
 FULL = (

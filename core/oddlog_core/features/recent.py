@@ -44,13 +44,15 @@ NEW = tuple(f"new in {window}" for window in WINDOWS)
 RECENT = (*FAILURES, *NEW)
 """How far from usual for its source are its failures, and what it did that is new, over the last minutes."""
 
+SHARES = tuple(f"failure share in {window}" for window in WINDOWS)
+
 FAILED, OPEN, NEWNESS, NEWS = range(1, 5)
 """Columns of sums: failures, logons with a name whose outcome Zeek does not know, how new what it did was, in 256ths of
-a nat, and how many different users and hosts were new. Before them stand logons."""
+a nat, and on how many hosts it was users that the baseline never saw there from it. Before them stand logons."""
 
 _UNIT = 256
 _LEAST_SHARE, _LEAST_SPREAD = 1e-3, 0.3
-_SHARES = ("none", "few", "some", "most")
+_HOW_MANY = ("none", "few", "some", "most")
 
 
 def new_state() -> RecentState:
@@ -65,7 +67,9 @@ def outcomes(records: Records) -> NDArray[np.int64]:
     """
     found, user = outcome(records), column(records, "username")
     failed = np.array([*(value not in {"T", "SUCCESS"} for value in found.values), False], np.int64)[found.codes]
-    return np.stack([failed, ((found.codes < 0) & (user.codes >= 0)).astype(np.int64)], axis=1)
+    # Most host events are no logons and have no outcome.
+    unknown = (found.codes < 0) & (user.codes >= 0) & (records.log == "ntlm")
+    return np.stack([failed, unknown.astype(np.int64)], axis=1)
 
 
 def sums(
@@ -74,6 +78,7 @@ def sums(
     keys: Mapping[str, NDArray[np.int64]],
     outcome: NDArray[np.int64],
     new: NDArray[np.float64],
+    known: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
     """What each logon's source did, itself included, (n, n_windows, 5), and carry the state on.
 
@@ -87,20 +92,22 @@ def sums(
         Of `outcomes`.
     new : (n,) float64
         How new source, user and host are together, in nats: equal where ``who`` is.
+    known : (n,) bool
+        Whether the baseline ever saw them together: equal where ``who`` is.
     """
     units = np.round(new * _UNIT).astype(np.int64)
     owned = np.stack([keys["source"], keys["who"]], axis=1)
-    values = np.concatenate([outcome, units[:, None], (units > 0).astype(np.int64)[:, None]], axis=1)
+    values = np.column_stack([outcome, units, (~known).astype(np.int64)])
     return state.update(clock, owned, values)
 
 
 def shares(counted: NDArray[np.int64]) -> dict[str, Categories]:
-    """Share of failures as fields of a logon: none, few (under a tenth), some (under a half) or most."""
+    """`SHARES`, the share of failures as fields of a logon: none, few (under a tenth), some (under a half) or most."""
     found = {}
-    for w, name in enumerate(FAILURES):
+    for w, name in enumerate(SHARES):
         logons, failed = counted[:, w, 0], counted[:, w, FAILED] + counted[:, w, OPEN]
         code = (failed > 0).astype(np.int32) + (10 * failed >= logons) * (failed > 0) + (2 * failed >= logons)
-        found[name] = Categories(code.astype(np.int32), _SHARES)
+        found[name] = Categories(code.astype(np.int32), _HOW_MANY)
     return found
 
 

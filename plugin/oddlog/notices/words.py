@@ -24,7 +24,7 @@ _LEAST_SHARE = 0.1
 def _speaker(finding: Finding) -> ModuleType:
     if finding.window is not None:
         return calls
-    return logons if finding.log == "ntlm" else connections
+    return logons if finding.log in {"ntlm", "wls"} else connections
 
 
 def reason_words(reason: Reason, finding: Finding) -> str:
