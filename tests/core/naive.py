@@ -34,6 +34,13 @@ def nearest_mode(codes, modes):
     return differing.argmin(axis=1), differing.min(axis=1)
 
 
+def surprise_in_mode(codes, modes, label, surprise, offsets):
+    return [
+        sum(surprise[k, offsets[f] + code] for f, code in enumerate(row) if code != modes[k, f])
+        for row, k in zip(codes, label, strict=True)
+    ]
+
+
 def running_counts(hosts, values):
     records, seen = defaultdict(int), defaultdict(set)
     out = []

@@ -7,7 +7,7 @@ import re
 
 import msgspec
 import pytest
-from oddlog.config import Config, ConnConfig, DceRpcConfig, TrainConfig, read_config
+from oddlog.config import Config, ConnConfig, DceRpcConfig, NtlmConfig, TrainConfig, read_config
 from oddlog.errors import ConfigError
 
 FULL = """
@@ -26,6 +26,10 @@ order = "start"
 
 [dce_rpc]
 window_minutes = 30
+
+[ntlm]
+profile = "classic"
+modes = "auto"
 
 [train]
 held_back = 0.5
@@ -53,6 +57,7 @@ def test_every_key_is_taken(read):
         networks={"10.2.0.0/16": "clients", "2001:db8::/32": "servers", "192.0.2.7": "the printer"},
         conn=ConnConfig(order="start"),
         dce_rpc=DceRpcConfig(window_minutes=30.0),
+        ntlm=NtlmConfig(profile="classic", modes="auto"),
         train=TrainConfig(held_back=0.5, epochs=3, seed=7),
     )
 
@@ -61,7 +66,7 @@ def test_every_key_may_be_left_out(read):
     assert read("") == read_config(None) == Config()
 
 
-@pytest.mark.parametrize("kind", [Config, ConnConfig, DceRpcConfig, TrainConfig])
+@pytest.mark.parametrize("kind", [Config, ConnConfig, DceRpcConfig, NtlmConfig, TrainConfig])
 def test_every_key_is_described(kind):
     described = re.findall(r"^    (\w[\w, ]*)(?: : .*)?$", kind.__doc__.partition("-----\n")[2], re.MULTILINE)
     names = itertools.chain.from_iterable(line.split(", ") for line in described)
@@ -77,6 +82,9 @@ def test_a_configuration_does_not_change(read):
     ("content", "key"),
     [
         ("notices_per_day = 0", "notices_per_day"),
+        ("[ntlm]\nprofile = 'nine'", "ntlm.profile"),
+        ("[ntlm]\nmodes = 0", "ntlm.modes"),
+        ("[ntlm]\nmodes = 'some'", "ntlm.modes"),
         ("notices_per_day = nan", "notices_per_day"),
         ("notices_per_day = inf", "notices_per_day"),
         ("notices_per_day = true", "notices_per_day"),

@@ -48,24 +48,20 @@ class Tail(msgspec.Struct, frozen=True, dict=True):
     ----------
     calibration : Calibration
         Of the baseline's own values.
-    start : float
-        Values below are no evidence.
     """
 
     calibration: Calibration
-    start: float
 
     @classmethod
     def fit(cls, values: NDArray[np.float64]) -> Self:
         """Calibrate."""
-        calibration = Calibration.fit(np.round(values, 9), 1.0)
-        return cls(calibration, calibration.threshold(float(np.exp(_ORDINARY))))
+        return cls(Calibration.fit(np.round(values, 9), 1.0))
 
     def evidence(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Nats, (n,)."""
         out = np.zeros(len(values))
         # Most are below, and looking up where a value is takes time.
-        rows = np.flatnonzero(values >= self.start)
+        rows = np.flatnonzero(values >= self._start)
         found = np.round(values[rows], 9)
         scores, nats = self._steps
         out[rows] = nats[np.searchsorted(scores, found)]
@@ -74,6 +70,10 @@ class Tail(msgspec.Struct, frozen=True, dict=True):
             far = -np.log(self.calibration.p_value(found[beyond])) - _ORDINARY
             out[rows[beyond]] = np.maximum(far, 0.0)
         return out
+
+    @cached_property
+    def _start(self) -> float:
+        return self.calibration.threshold(float(np.exp(_ORDINARY)))
 
     @cached_property
     def _steps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -203,6 +203,7 @@ class HostEventsDetector(KModesDetector):
 
     name = "wls-kmodes"
     log = "wls"
+    note = "Odd_Host_Event"
     fields = HOST_EVENTS
 
 

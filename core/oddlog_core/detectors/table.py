@@ -31,7 +31,7 @@ def table(fields: LogonFields, modes: NDArray[np.int32], shares: Sequence[float]
     rows = [["share", *(fields.names[f] for f in differ)]]
     rows += [[f"{shares[k]:.1%}", *(_short(text[f]) for f in differ)] for k, text in zip(order, texts, strict=True)]
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    common = ", ".join(f"{fields.names[f]} {_short(texts[0][f])}" for f in same)
+    common = ", ".join(f"{fields.names[f]}={_short(texts[0][f])}" for f in same)
     lines = [[cells[0].rjust(widths[0]), *map(str.ljust, cells[1:], widths[1:])] for cells in rows]
     return [*([f"in all of them: {common}"] if same else []), *("  ".join(line).rstrip() for line in lines)]
 

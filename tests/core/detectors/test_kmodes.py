@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import json
+from dataclasses import replace
 
 import naive
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from baselines import DAY, HOUR, MONDAY, office, records
 from oddlog_core.detectors.contract import FitOptions
 from oddlog_core.detectors.habits import Habits, Tail
-from oddlog_core.detectors.kmodes import HostEventsDetector, KModesDetector
+from oddlog_core.detectors.kmodes import HostEventsDetector, KModesDetector, _unlike
 from oddlog_core.features.ntlm import CLASSIC, LogonFields
 from oddlog_core.span import split
 from road import OPTIONS, answer
@@ -149,20 +148,13 @@ def test_failures_of_the_last_minutes_are_told_with_counts(full):
 
 
 def test_of_equal_distances_the_rarer_values_are_odder(full):
-    # Two hosts that everyone knows; who asked the second has asked it once.
-    unlike = full._learned.tail
+    tail = full._learned.tail
     distances = np.repeat(np.arange(0, 20), 5).astype(np.int32)
     rare = np.tile([0.0, 1.0, 5.0, 50.0, 1e9], 20)
-    ranked = full_unlike(distances, rare)
+    ranked = _unlike(distances, rare)
     assert (np.diff(ranked) >= 0).all()
     assert (np.floor(ranked[rare < 1e9]) == distances[rare < 1e9]).all()
-    assert (np.diff(unlike.evidence(ranked)) >= 0).all()
-
-
-def full_unlike(distances, rare):
-    from oddlog_core.detectors.kmodes import _unlike
-
-    return _unlike(distances, rare)
+    assert (np.diff(tail.evidence(ranked)) >= 0).all()
 
 
 def test_a_mode_of_many_people_is_of_various(full):
@@ -183,7 +175,7 @@ def test_evidence_is_the_logarithm_of_the_p_value_beyond_what_is_ordinary():
 def test_what_was_learned_of_itself_is_not_known_before():
     once = [{"ts": THEN, **logon(4, "guest")}]
     whole = records("ntlm", [{"ts": MONDAY + i * MINUTE, **logon(i % 10)} for i in range(900)] + once)
-    habits, (looked,) = Habits.learn([whole])
+    _, (looked,) = Habits.learn([whole])
     assert looked.judged["user on this host"].codes[-1] == looked.judged["user on this host"].values.index("new")
     assert looked.evidence[-1].sum() > np.quantile(looked.evidence.sum(axis=1), 0.99)
 
