@@ -89,8 +89,10 @@ class Looked(NamedTuple):
 
     Attributes
     ----------
-    evidence : (n, len(PARTS)) float64
-        Of each part, in nats, by its weight.
+    related : (n_different, len(RELATIONS)) float64
+        Evidence of each relation, in nats, by its weight, of the different logons.
+    recent : (n, len(RECENT)) float64
+        Of what the source did just before.
     judged : mapping of str to Categories
         `JUDGED`.
     keys : mapping of str to (n_different,) int64
@@ -101,11 +103,21 @@ class Looked(NamedTuple):
         What its source did; see `oddlog_core.features.recent`.
     """
 
-    evidence: NDArray[np.float64]
+    related: NDArray[np.float64]
+    recent: NDArray[np.float64]
     judged: Mapping[str, Categories]
     keys: Mapping[str, NDArray[np.int64]]
     number: NDArray[np.int64]
     counted: NDArray[np.int64]
+
+    def total(self) -> NDArray[np.float64]:
+        """All evidence of each logon, (n,)."""
+        total: NDArray[np.float64] = self.related.sum(axis=1)[self.number] + self.recent.sum(axis=1)
+        return total
+
+    def parts(self, index: int) -> NDArray[np.float64]:
+        """Evidence of each of `PARTS` of one logon."""
+        return np.concatenate([self.related[self.number[index]], self.recent[index]])
 
 
 class _Different(NamedTuple):
@@ -138,8 +150,8 @@ class Habits:
     tails: Mapping[str, Tail]
 
     @classmethod
-    def learn(cls, baseline: Sequence[Records]) -> tuple[Self, list[Looked]]:
-        """Learn from batches in log order, and judge each stretch of them by the others."""
+    def learn(cls, baseline: Sequence[Records]) -> tuple[Self, list[dict[str, Categories]]]:
+        """Learn from batches in log order, and give `JUDGED` of each, every stretch judged by the others."""
         batches = [*map(_Different.of, baseline)]
         ends = np.cumsum([0, *(len(batch.number) for batch in batches)])
         keys = {name: np.concatenate([batch.keys[name][batch.number] for batch in batches]) for name in batches[0].keys}
@@ -153,18 +165,11 @@ class Habits:
         counted = recent.sums(recent.new_state(), clock, apart_by, outcome, _new(related), judged.known[:, 2])
         usual, apart = Recent.learn(keys["source"], counted, outcome)
         tails |= {name: Tail.fit(apart[:, i]) for i, name in enumerate(RECENT)}
-        evidence = np.concatenate([related, _evidence(tails, RECENT, apart)], axis=1)
-        looked = [
-            Looked(
-                evidence[start:end],
-                _judged(judged.known[start:end], records, counted[start:end]),
-                batch.keys,
-                batch.number,
-                counted[start:end],
-            )
-            for records, batch, start, end in zip(baseline, batches, ends[:-1], ends[1:], strict=True)
+        known = [
+            _judged(judged.known[start:end], records, counted[start:end])
+            for records, start, end in zip(baseline, ends[:-1], ends[1:], strict=True)
         ]
-        return cls(logons, usual, tails), looked
+        return cls(logons, usual, tails), known
 
     def look(self, records: Records, state: RecentState) -> Looked:
         """Judge the next logons, and carry on what their sources did."""
@@ -176,8 +181,8 @@ class Habits:
             state, records.clock, mine, outcome[number], _new(related)[number], judged.known[number, 2]
         )
         apart = recent.apart(counted, self.recent.usual.expected([keys["source"]])[number])
-        evidence = np.concatenate([related[number], _evidence(self.tails, RECENT, apart)], axis=1)
-        return Looked(evidence, _judged(judged.known[number], records, counted), keys, number, counted)
+        fields = _judged(judged.known[number], records, counted)
+        return Looked(related, _evidence(self.tails, RECENT, apart), fields, keys, number, counted)
 
     def often(self, looked: Looked, index: int) -> dict[str, NDArray[np.int64]]:
         """How often the baseline had what each relation of one logon asks for, and out of how many."""

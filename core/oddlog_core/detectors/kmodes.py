@@ -89,8 +89,7 @@ class KModesDetector(Detector):
         if not train:
             raise BaselineError(f"{cls.log}: {sum(map(len, baseline))} records are too few to learn from")
         classic = options.profile == "classic" and cls.fields is FULL
-        habits, looked = (None, [None] * len(train)) if classic else Habits.learn(train)
-        judged = [one.judged if one else {} for one in looked]
+        habits, judged = (None, [{} for _ in train]) if classic else Habits.learn(train)
         # The classic profile is the notebook's, which had whole weeks.
         fields = learn_fields(
             train,
@@ -128,7 +127,7 @@ class KModesDetector(Detector):
         rare = surprise_in_mode(matched.codes, self._modes, matched.label, self._surprise, self._offsets)
         unlike = self._learned.tail.evidence(_unlike(matched.distance, rare))
         # Nine digits: the last bits of a vectorised sum may depend on how many rows there are.
-        score = np.round(unlike + looked.evidence.sum(axis=1), 9)
+        score = np.round(unlike + looked.total(), 9)
         return Scored.of_records(records, score, threshold, _Evidence(records, matched, unlike, looked))
 
     def _match(self, records: Records, judged: Mapping[str, Categories]) -> _Matched:
@@ -140,8 +139,8 @@ class KModesDetector(Detector):
         evidence: _Evidence = scored.evidence
         if self._habits is None or evidence.looked is None:
             return tuple(self._differing(evidence, index, 1.0))
-        unlike, habits = evidence.unlike[index], evidence.looked.evidence[index].sum()
-        total = max(unlike + habits, 1e-300)
+        unlike = evidence.unlike[index]
+        total = max(unlike + evidence.looked.parts(index).sum(), 1e-300)
         reasons = self._differing(evidence, index, unlike / total) if unlike else []
         reasons += _unusual(self._habits, evidence.looked, index, total)
         return tuple(sorted(reasons, key=lambda reason: -reason.share))
@@ -246,8 +245,8 @@ def _row(looked: Looked | None, index: int) -> dict[str, Categories]:
 def _unusual(habits: Habits, looked: Looked, index: int, total: float) -> list[Reason]:
     """Relations with how often the baseline had them, and what the source did just before."""
     often, reasons = habits.often(looked, index), []
-    for i, name in enumerate(PARTS):
-        share = float(looked.evidence[index, i] / total)
+    for name, evidence in zip(PARTS, looked.parts(index), strict=True):
+        share = float(evidence / total)
         if not share:
             continue
         if name in RELATIONS:

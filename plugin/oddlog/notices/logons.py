@@ -62,9 +62,9 @@ def clauses(reasons: Sequence[Reason], finding: Finding) -> list[Clause]:
     by_field = {reason.field: reason for reason in reasons}
     by_topic: dict[str, list[Reason]] = {}
     for reason in reasons:
-        by_topic.setdefault(_TOPIC_OF.get(reason.field, ""), []).append(reason)
+        by_topic.setdefault(_topic(reason), []).append(reason)
     for reason in reasons:
-        topic, end = _TOPIC_OF.get(reason.field), reason.field.partition(" ")[0]
+        topic, end = _topic(reason), reason.field.partition(" ")[0]
         if topic:
             found.setdefault(topic, _habit(topic, by_topic[topic], finding))
         elif end in _ENDS and end != reason.field:
@@ -72,6 +72,12 @@ def clauses(reasons: Sequence[Reason], finding: Finding) -> list[Clause]:
         else:
             found[reason.field] = _field(reason)
     return [*found.values()]
+
+
+def _topic(reason: Reason) -> str:
+    """The habit that a reason speaks of; none where it is a field that is more usual than the kind of logon has it."""
+    tells = isinstance(reason.seen, float) or reason.seen in {"new", "few", "some", "most"}
+    return _TOPIC_OF.get(reason.field, "") if tells else ""
 
 
 def _field(reason: Reason) -> Clause:

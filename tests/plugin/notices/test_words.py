@@ -229,6 +229,8 @@ def habit(field, seen, share=0.3, of=431.0):
          "most of the logons from it in 10 min had no success."),
         ((habit("new in 60 min", 9.0), habit("new in 10 min", 2.0, 0.1)),
          "9 pairs of user and host from it in 60 min were new."),
+        ((Reason("user on this host", "known", "new", 0.4),), "Unusual: user on this host known (usually new)."),
+        ((Reason("user from this source", None, "known", 0.4),), "Unusual: no user from this source (usually known)."),
         ((habit("new in 10 min", 1.0),), "1 pair of user and host from it in 10 min was new."),
         ((habit("workstation", 0.0),), "10.2.4.17 never called itself KALI before."),
         ((habit("server", 1.0, of=9.0),), "203.0.113.9 called itself FILE only 1 of 9 times before."),
