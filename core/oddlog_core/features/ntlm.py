@@ -128,7 +128,7 @@ class LogonFields(msgspec.Struct, frozen=True, dict=True):
         for f, (known, found) in enumerate(zip(self._vocabularies, self.categorise(records, judged), strict=True)):
             codes = known.encode(found)
             # Rare names are numbered after the others: whichever it is, it is one of them.
-            out[:, f] = np.minimum(codes, len(self.values[f]) + 1)
+            out[:, f] = np.minimum(codes, len(self.values[f]) + 1) if self.rare[f] else codes
         return out
 
     @cached_property
