@@ -80,6 +80,8 @@ class KModesDetector(Detector):
         self._modes = np.array(learned.modes, np.int32).reshape(-1, len(learned.fields.names))
         self._surprise, self._offsets = np.array(learned.surprise), _offsets(learned.fields)
         self.warm_up = recent.WARM_UP if habits else 0
+        # How new something is, which a state adds up, is this baseline's word.
+        self.remembers = None if habits else "nothing"
         self.threshold = None if habits else np.nextafter(_FAR, np.inf)
 
     @classmethod
@@ -114,7 +116,7 @@ class KModesDetector(Detector):
 
     def new_state(self) -> RecentState | None:
         """State before the first logon; the classic profile judges logons one by one."""
-        return recent.new_state() if self._habits else None
+        return recent.new_state(self.room) if self._habits else None
 
     def score_samples(self, records: Records, state: RecentState | None, threshold: float) -> Scored:
         """Fields in which each logon differs from its nearest mode; in the default profile evidence in nats."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from oddlog_core.features.keys import joined
+from oddlog_core.kernels.habits import narrow, refine
 from oddlog_core.kernels.keyindex import KeyIndex
 
 if TYPE_CHECKING:
@@ -64,16 +65,10 @@ class Chain:
     n_values: int
     _seen: list[KeyIndex] = field(init=False, repr=False, compare=False)
     _contexts: list[KeyIndex] = field(init=False, repr=False, compare=False)
-    _counts: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
-    _totals: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
-    _different: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_seen", [KeyIndex(np.ascontiguousarray(rows[:, 0])) for rows in self.seen])
         object.__setattr__(self, "_contexts", [KeyIndex(np.ascontiguousarray(rows[:, 0])) for rows in self.contexts])
-        object.__setattr__(self, "_counts", [_padded(rows[:, 1]) for rows in self.seen])
-        object.__setattr__(self, "_totals", [_padded(rows[:, 1]) for rows in self.contexts])
-        object.__setattr__(self, "_different", [_padded(rows[:, 2]) for rows in self.contexts])
 
     @classmethod
     def of(cls, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64], often: NDArray[np.int64]) -> Self:
@@ -119,11 +114,9 @@ class Chain:
         """
         p = np.full(len(values), 1 / (self.n_values + 1))
         for level in reversed(range(len(self.seen))):
-            count = self._counts[level][self._seen[level].find(joined(contexts[level], values))]
-            row = self._contexts[level].find(contexts[level])
-            total, different = self._totals[level][row], self._different[level][row]
-            own = np.maximum(count - _DISCOUNT, 0.0)
-            p = (own + (_CONCENTRATION + _DISCOUNT * different) * p) / (_CONCENTRATION + total)
+            seen_rows = self._seen[level].find(joined(contexts[level], values))
+            context_rows = self._contexts[level].find(contexts[level])
+            narrow(p, seen_rows, self.seen[level], context_rows, self.contexts[level], _DISCOUNT, _CONCENTRATION)
         surprise: NDArray[np.float64] = -np.log(p)
         return surprise
 
@@ -132,9 +125,9 @@ class Chain:
 
         0 also of what was too rare to be kept.
         """
-        count = self._counts[0][self._seen[0].find(joined(contexts[0], values))]
-        total = self._totals[0][self._contexts[0].find(contexts[0])]
-        return np.stack([count, total], axis=1).astype(np.int64)
+        count = _found(self.seen[0], self._seen[0].find(joined(contexts[0], values)))[:, 1]
+        total = _found(self.contexts[0], self._contexts[0].find(contexts[0]))[:, 1]
+        return np.stack([count, total], axis=1)
 
     @classmethod
     def learn(
@@ -190,9 +183,12 @@ def _most(count: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.sort(np.argsort(-count, kind="stable")[:_MOST])
 
 
-def _padded(column: NDArray[np.int64]) -> NDArray[np.float64]:
-    """A table's column, with a 0 where row -1, which is no row, finds it."""
-    return np.append(column, 0).astype(np.float64)
+def _found(table: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of a table, zeros where there is none."""
+    out = np.zeros((len(rows), table.shape[1]), np.int64)
+    known = rows >= 0
+    out[known] = table[rows[known]]
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +250,14 @@ class Typical:
         """Mean and standard deviation to expect, (n, 2, n_amounts), in the narrowest context that is known."""
         out = np.repeat(self.usual[0].astype(np.float64), len(contexts[0]), axis=0)
         for index, usual, context in zip(self._index, self.usual[1:], contexts, strict=True):
-            rows = index.find(context)
-            known = rows >= 0
-            out[known] = usual[rows[known]]
+            refine(out, index.find(context), usual)
+        return out
+
+    def narrowest_known(self, contexts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Which context `expected` speaks of, (n,): 0 all records, 1 the widest, and so on."""
+        out = np.zeros(len(contexts[0]), np.int64)
+        for number, (index, context) in enumerate(zip(self._index, contexts, strict=True), start=1):
+            out[index.find(context) >= 0] = number
         return out
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from oddlog_core.features.habits import Typical
 from oddlog_core.features.ntlm import column, outcome
-from oddlog_core.kernels.recent import RecentState
+from oddlog_core.kernels.recent import MOST, RecentState
+from oddlog_core.options import ROOM
 from oddlog_core.records import Categories
 from oddlog_core.span import HOUR
 
@@ -51,13 +52,16 @@ FAILED, OPEN, NEWNESS, NEWS = range(1, 5)
 a nat, and on how many hosts it was users that the baseline never saw there from it. Before them stand logons."""
 
 _UNIT = 256
+# Of a record in a full window: its row, and two slots in each of two tables.
+_BYTES = 56 + 2 * (88 + 24)
 _LEAST_SHARE, _LEAST_SPREAD = 1e-3, 0.3
 _HOW_MANY = ("none", "few", "some", "most")
 
 
-def new_state() -> RecentState:
-    """State before the first logon."""
-    return RecentState(np.array([*WINDOWS.values()]), n_plain=2, n_once=2)
+def new_state(room: int = ROOM) -> RecentState:
+    """State before the first logon, in so many bytes at most."""
+    fits = 1 << (room // _BYTES).bit_length() - 1
+    return RecentState(np.array([*WINDOWS.values()]), n_plain=2, n_once=2, most=min(MOST, fits))
 
 
 def outcomes(records: Records) -> NDArray[np.int64]:

@@ -52,6 +52,7 @@ def train(
     logs: tuple[str, ...],
     bundle: Path,
     config_path: Path | None,
+    settings: tuple[str, ...],
     profile: str | None,
     modes: int | str | None,
     comment: str,
@@ -74,7 +75,7 @@ def train(
     from oddlog.logs import open_logs
 
     started = time.monotonic()
-    config = read_config(config_path)
+    config = read_config(config_path, settings)
     tables: dict[str, dict[str, Any]] = {"train": chosen, "ntlm": {"profile": profile, "modes": modes}}
     for name, options in tables.items():
         wanted = {key: value for key, value in options.items() if value}
