@@ -154,7 +154,7 @@ class Road:
         self.clock = Clock(order)
         self._bundle = bundle
         self._trained = {one.detector.name: one for one in trained}
-        self._thresholds = {name: one.calibration.threshold(days) for name, one in self._trained.items()}
+        self._thresholds = {name: one.threshold(days) for name, one in self._trained.items()}
         self._states = {name: one.detector.new_state() for name, one in self._trained.items()}
         self.seconds = dict.fromkeys(self._trained, 0.0)
 
@@ -317,7 +317,7 @@ class Road:
             resp_h=record.get("id.resp_h"),
             resp_p=record.get("id.resp_p"),
             # NTLM and DCE-RPC come over TCP, and their logs do not say so.
-            proto=record.get("proto") if self.log == "conn" or of_window else "tcp",
+            proto="tcp" if self.log in {"ntlm", "dce_rpc"} and not of_window else record.get("proto"),
             service=record.get("service"),
             username=record.get("username"),
             window=one.detector.window,

@@ -28,7 +28,7 @@ def _speaker(finding: Finding) -> ModuleType:
         return operations
     if finding.window is not None:
         return calls
-    return logons if finding.log == "ntlm" else connections
+    return logons if finding.log in {"ntlm", "wls"} else connections
 
 
 def known_use(finding: Finding) -> Technique | None:
