@@ -169,7 +169,7 @@ class Road:
         self._bundle, self._days, self._joint = bundle, days, joint
         self._started: int | None = None
         self._trained = {one.detector.name: one for one in trained}
-        self._thresholds = {name: one.calibration.threshold(days) for name, one in self._trained.items()}
+        self._thresholds = {name: one.threshold(days) for name, one in self._trained.items()}
         self._states = {name: one.detector.new_state() for name, one in self._trained.items()}
         self.seconds = dict.fromkeys(self._trained, 0.0)
 
@@ -299,7 +299,7 @@ class Road:
                 p = p ** believed[0]
             rarity = 1 / (p * per_day)
             past = rarity >= self._days
-            odd = past & mine if scored.host is None and not one.detector.fixed else scored.odd
+            odd = past & mine if scored.host is None and one.detector.threshold is None else scored.odd
             # A host-window past the threshold was told of as soon as it was certain, and is no second time.
             weak = (rarity >= WEAK) & ~past & mine
             candidates += [
@@ -355,9 +355,9 @@ class Road:
         batch: Batch | None,
         believed: tuple[NDArray[np.float64], NDArray[np.bool_]] | None,
     ) -> Candidate:
+        row = int(scored.row[i])
         source, target, port = scored.host[i] or None if scored.host is not None else None, None, None
-        if scored.host is None and batch is not None:
-            row = int(scored.row[i])
+        if batch is not None and row >= 0 and (scored.host is None or one.detector.tells_records):
             source, target, port = (batch.table[name][row].as_py() for name in ("id.orig_h", "id.resp_h", "id.resp_p"))
         caveats: tuple[str, ...] = ()
         if scored.host is None and believed is not None:
@@ -381,7 +381,8 @@ class Road:
         row = int(scored.row[i])
         supported = one.calibration.supported
         record: dict[str, Any] = {}
-        if scored.host is not None and scored.since is not None:
+        of_window = scored.host is not None and (row < 0 or not one.detector.tells_records)
+        if of_window and scored.host is not None and scored.since is not None:
             record["id.orig_h"], ts = scored.host[i] or None, int(scored.since[i])
         elif batch is not None:
             record = _record(batch, row)
@@ -398,7 +399,7 @@ class Road:
             resp_h=record.get("id.resp_h"),
             resp_p=record.get("id.resp_p"),
             # NTLM and DCE-RPC come over TCP, and their logs do not say so.
-            proto=record.get("proto") if self.log == "conn" or scored.host is not None else "tcp",
+            proto="tcp" if self.log in {"ntlm", "dce_rpc"} and not of_window else record.get("proto"),
             service=record.get("service"),
             username=record.get("username"),
             window=one.detector.window,
@@ -407,7 +408,7 @@ class Road:
             at_least=rarity > supported,
             reasons=one.detector.explain(scored, i),
             bundle=self._bundle,
-            record={} if scored.host is not None else record,
+            record={} if of_window else record,
             caveats=caveats,
             context=one.detector.context(scored, i),
         )

@@ -101,7 +101,7 @@ class Chain:
         return cls(seen, of_contexts, n_values)
 
     def surprise(self, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Negative logarithm of each value's probability in its context, in nats; of a new one, that of any new one.
+        """Negative logarithm of each value's probability in its context, in nats.
 
         Parameters
         ----------
@@ -112,8 +112,7 @@ class Chain:
         -------
         (n,) float64
         """
-        # One value of those seen at all; or a new one, whichever: how few of all values it is says nothing.
-        p = np.where(self.knows(contexts, values), 1 / (self.n_values + 1), 1.0)
+        p = np.full(len(values), 1 / (self.n_values + 1))
         for level in reversed(range(len(self.seen))):
             seen_rows = self._seen[level].find(joined(contexts[level], values))
             context_rows = self._contexts[level].find(contexts[level])
@@ -129,10 +128,6 @@ class Chain:
         count = _found(self.seen[0], self._seen[0].find(joined(contexts[0], values)))[:, 1]
         total = _found(self.contexts[0], self._contexts[0].find(contexts[0]))[:, 1]
         return np.stack([count, total], axis=1)
-
-    def knows(self, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each value was seen at all in its widest context, (n,)."""
-        return self._seen[-1].find(joined(contexts[-1], values)) >= 0
 
     @classmethod
     def learn(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
-from oddlog_core.features.habits import BLOCKS, Chain, Typical, blocks
+from oddlog_core.features.habits import Chain, Typical
 from oddlog_core.features.keys import joined, of_categories, of_integers
-from oddlog_core.records import MISSING, Categories
+from oddlog_core.features.tables import read_tables, write_tables
+from oddlog_core.records import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oddlog_core.records import Records
+    from oddlog_core.records import Categories, Records
 
 __all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "logarithms", "place"]
 
@@ -58,20 +58,6 @@ def place(address: str) -> str:
     return _PLACES[_kind(address)]
 
 
-@lru_cache(maxsize=1 << 16)
-def _network(host: str) -> str:
-    """The network that a host is judged by while nobody knows it: /24, /64, or the kind of device in its name."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host.rstrip("0123456789")
-    return host.rpartition(".")[0] if address.version == 4 else address.exploded[:19]
-
-
-def _networks(column: Categories) -> NDArray[np.int64]:
-    return of_categories(Categories(column.codes, [_network(host) for host in column.values]))
-
-
 def _kinds(column: Categories) -> NDArray[np.int64]:
     return np.array([*map(_kind, column.values), _NAMELESS], np.int64)[column.codes]
 
@@ -92,20 +78,11 @@ def _questions(records: Records) -> tuple[dict[str, _Question], list[NDArray[np.
     service, all_ = joined(port, kind), np.zeros(len(records), np.int64)
     from_source, at_destination = joined(source, service), joined(destination, port)
     from_source_there = joined(source, kind)
-    # A host with a new address does what its neighbours do.
-    network = _networks(records.categories["id.orig_h"])
-    from_network, from_network_there = joined(network, service), joined(network, kind)
     questions = {
-        "new_destination": _Question(
-            destination, [from_source, from_network, service, kind], [service, from_network, from_source]
-        ),
-        "new_service": _Question(service, [source, network, all_], [network, source]),
+        "new_destination": _Question(destination, [from_source, service, kind], [service, from_source]),
+        "new_service": _Question(service, [source, all_], [source]),
         "new_source": _Question(source, [at_destination, service, all_], [service, at_destination]),
-        "new_pair": _Question(
-            destination,
-            [from_source_there, source, from_network_there, kind],
-            [kind, from_network_there, from_source_there],
-        ),
+        "new_pair": _Question(destination, [from_source_there, source, kind], [kind, from_source_there]),
     }
     return questions, [port, at_destination, joined(source, at_destination)]
 
@@ -128,14 +105,11 @@ class Relations:
         How surprising each relation usually is.
     amounts : Typical
         Of the logarithms of `AMOUNTS`.
-    new_host : float
-        How surprising a source is that was never seen at all, in nats; wherever it goes, that is no more surprising.
     """
 
     chains: Mapping[str, Chain]
     usual: Mapping[str, Typical]
     amounts: Typical
-    new_host: float
 
     @classmethod
     def learn(cls, baseline: Sequence[Records]) -> tuple[Self, NDArray[np.float64]]:
@@ -149,23 +123,17 @@ class Relations:
         """
         asked, contexts = zip(*map(_questions, baseline), strict=True)
         chains, usual, columns = {}, {}, []
-        strange = _strange(np.concatenate([questions["new_source"].value for questions in asked]))
-        # As if one record more had been of each kind: what never happened may.
-        new_host = -float(np.log((strange.sum() + 1) / (len(strange) + 2)))
         for name in RELATIONS:
             parts = [questions[name] for questions in asked]
             value = np.concatenate([part.value for part in parts])
             chains[name], surprise = Chain.learn(_end_to_end([part.contexts for part in parts]), value)
-            if name == "new_source":
-                surprise = np.where(strange, np.nan, surprise)
             usual[name], expected = Typical.learn(
                 _end_to_end([part.usual for part in parts]), surprise[:, None], _LEAST_SURPRISE
             )
-            column = surprise - expected[:, 0, 0]
-            columns.append(np.where(np.isnan(column), new_host, column))
+            columns.append(surprise - expected[:, 0, 0])
         logged = np.concatenate([logarithms(batch) for batch in baseline])
         amounts, expected = Typical.learn(_end_to_end(contexts), logged, _LEAST_SPREAD)
-        return cls(chains, usual, amounts, new_host), np.concatenate(
+        return cls(chains, usual, amounts), np.concatenate(
             [np.stack(columns, axis=1), _unlike(logged, expected)], axis=1
         )
 
@@ -182,10 +150,7 @@ class Relations:
         for name in RELATIONS:
             asked = questions[name]
             surprise = self.chains[name].surprise(asked.contexts, asked.value)
-            column = surprise - self.usual[name].expected(asked.usual)[:, 0, 0]
-            if name == "new_source":
-                column = np.where(self.chains[name].knows(asked.contexts, asked.value), column, self.new_host)
-            columns.append(column)
+            columns.append(surprise - self.usual[name].expected(asked.usual)[:, 0, 0])
         unlike = _unlike(logarithms(records), self.amounts.expected(contexts))
         return np.concatenate([np.stack(columns, axis=1), unlike], axis=1)
 
@@ -206,43 +171,18 @@ class Relations:
 
     def save(self, path: Path) -> None:
         """Write a file that NumPy opens as it opens its own .npz."""
-        arrays = {"new_host": np.array([self.new_host])}
         parts: dict[str, Chain | Typical] = {"amounts": self.amounts}
         parts |= {f"chain-{name}": chain for name, chain in self.chains.items()}
         parts |= {f"usual-{name}": usual for name, usual in self.usual.items()}
-        with zipfile.ZipFile(path, "w") as archive:
-            for part, kept in sorted(parts.items()):
-                arrays |= {f"{part}/{name}": array for name, array in kept.arrays().items()}
-            for name, array in arrays.items():
-                # Not np.savez: it writes the time, and one baseline must give one bundle.
-                entry = zipfile.ZipInfo(f"{name}.npy")
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                with archive.open(entry, "w") as file:
-                    np.lib.format.write_array(file, array, allow_pickle=False)
+        write_tables(path, {name: part.arrays() for name, part in parts.items()})
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote."""
-        parts: dict[str, dict[str, NDArray[np.int64]]] = {}
-        with np.load(path, allow_pickle=False) as archive:
-            for entry in archive.files:
-                part, _, name = entry.partition("/")
-                parts.setdefault(part, {})[name] = archive[entry]
+        parts = read_tables(path)
         chains = {name: Chain.of_arrays(parts[f"chain-{name}"]) for name in RELATIONS}
         usual = {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in RELATIONS}
-        return cls(chains, usual, Typical.of_arrays(parts["amounts"]), float(parts["new_host"][""][0]))
-
-
-def _strange(sources: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which records are of a source that only one stretch of the baseline has, (n,)."""
-    block = blocks(len(sources))
-    _, row = np.unique(sources, return_inverse=True)
-    last = np.zeros(row.max(initial=-1) + 1, np.int64)
-    np.maximum.at(last, row, block)
-    first = np.full(len(last), BLOCKS)
-    np.minimum.at(first, row, block)
-    strange: NDArray[np.bool_] = (first == last)[row]
-    return strange
+        return cls(chains, usual, Typical.of_arrays(parts["amounts"]))
 
 
 def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[np.int64]]:

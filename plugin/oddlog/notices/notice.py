@@ -9,7 +9,7 @@ import msgspec
 from oddlog.notices.amounts import rarity_words
 from oddlog.notices.beside import behaviour_name, flow_words
 from oddlog.notices.remark import Remark
-from oddlog.notices.words import message, reason_words
+from oddlog.notices.words import known_use, message, reason_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,6 +80,8 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
     ]
     known = finding.resp_h is not None
     once = rarity_words(finding.rarity, at_least=finding.at_least)
+    use = known_use(finding)
+    meant = f"; {use.name} ({use.id})" if use else ""
     return _set(
         {
             "ts": _time(finding.clock),
@@ -91,7 +93,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
             "proto": finding.proto,
             "note": f"Oddlog::{finding.note}",
             "msg": message(finding),
-            "sub": f"{once}, by {finding.detector} on {finding.log}.log",
+            "sub": f"{once}, by {finding.detector} on {finding.log}.log{meant}",
             "src": finding.orig_h,
             "dst": finding.resp_h,
             "p": finding.resp_p,
@@ -109,6 +111,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
                     "score": finding.score,
                     "rarity": finding.rarity,
                     "at_least": finding.at_least or None,
+                    "technique": use.id.split(", ") if use else None,
                     "reasons": reasons,
                     **_beside(finding.context, most),
                     "caveats": list(finding.caveats) or None,
