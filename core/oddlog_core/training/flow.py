@@ -15,10 +15,11 @@ from torch import nn
 
 from oddlog_core.features.conn import TIME_OF_DAY
 from oddlog_core.features.relations import RELATIONS
+from oddlog_core.training import captured
 from oddlog_core.training.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -31,6 +32,8 @@ __all__ = ["Epoch", "FlowAutoencoder", "Resident", "export", "fit", "train"]
 # step an epoch, and its later part had five times the loss.
 BATCH, _LEAST_BATCH = 4096, 64
 _STEPS = 64
+# A GPU takes hardly longer for more records at once.
+GPU_BATCH = 65_536
 LEARNING_RATE = {"adam": 5e-3, "sgd": 5e-2}
 MOMENTUM = 0.9
 EMBEDDED = 8
@@ -51,8 +54,8 @@ _FURTHEST = 8.0
 # Logits beyond are as good as certain, and their exponentials stay finite.
 _SUREST = 30.0
 _SAMPLE = 20_000
-# Records at once where all are computed: what they take stays in the processor's cache.
-_PIECE = 8192
+# Records at once where all are computed: what they take stays in the processor's cache. A GPU wants many.
+_PIECE, _GPU_PIECE = 8192, 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +147,16 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
         chosen = torch.gather(expected, 1, codes + self.offset)
         return torch.log(torch.exp(expected) @ self.block) - chosen
 
-    def errors(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Errors of numbers and codes, evidence, numbers and codes expected, and bottleneck."""
-        z, known, evidence, codes = self.split(features)
+    def errors(self, z: torch.Tensor, known: torch.Tensor, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Errors of numbers and codes, numbers and codes expected, and bottleneck."""
         numbers, coded, narrow = self.reconstruct(z, codes)
         apart = z - numbers
-        return torch.cat([apart * apart * known, self.surprise(coded, codes)], dim=1), evidence, numbers, coded, narrow
+        return torch.cat([apart * apart * known, self.surprise(coded, codes)], dim=1), numbers, coded, narrow
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Raw features to score, error by column in nats, expected numbers (scaled), expected codes and bottleneck."""
-        error, evidence, numbers, coded, narrow = self.errors(features)
+        z, known, evidence, codes = self.split(features)
+        error, numbers, coded, narrow = self.errors(z, known, codes)
         nats = torch.log(error / self.rare + 1.0) * self.weight
         if self.n_evidence:
             unlike = evidence[:, self.n_relations :]
@@ -179,6 +182,10 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
             of_codes = self.surprise(coded, codes).mean()
         share = self.n_numbers / (self.n_numbers + len(self.sizes))
         return (apart * known).mean() * share + of_codes * (1.0 - share)
+
+
+def _piece(device: torch.device) -> int:
+    return _PIECE if device.type == "cpu" else _GPU_PIECE
 
 
 def train(
@@ -220,13 +227,13 @@ def train(
     model = FlowAutoencoder(spec, scaling, options, sample)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     resident = Resident.of(model, features)
-    epochs = max(1, min(options.epochs, -(-ENOUGH // resident.n_train)))
-    history = fit(model, resident, options, epochs, progress)
+    # Steps move a model, however many records one takes.
+    enough = ENOUGH * max(resident.batch(options) // BATCH, 1)
+    history = fit(model, resident, options, max(1, min(options.epochs, -(-enough // resident.n_train))), progress)
+    # By column, each in one piece: half the time of a quantile along the first axis.
+    rare = np.quantile(np.ascontiguousarray(resident.errors(model).T), _RARE, axis=1)
     model.to("cpu").eval()
     with torch.no_grad():
-        errors = torch.cat([model.errors(part)[0] for part in torch.from_numpy(features).split(_PIECE)])
-        # By column, each in one piece: half the time of a quantile along the first axis.
-        rare = np.quantile(np.ascontiguousarray(errors.numpy().T), _RARE, axis=1)
         model.rare.copy_(torch.from_numpy(rare).clamp(min=_LEAST_ERROR))
     return model, history
 
@@ -251,10 +258,22 @@ class Resident:
     @classmethod
     def of(cls, model: FlowAutoencoder, features: NDArray[np.float64]) -> Self:
         """Features as `train` takes them, on the model's device."""
-        n = len(features)
-        parts = [model.split(part.to(model.slope.device)) for part in torch.from_numpy(features).split(_PIECE)]
+        n, device = len(features), model.slope.device
+        parts = [model.split(part.to(device)) for part in torch.from_numpy(features).split(_piece(device))]
         z, known, _, codes = (torch.cat(column) for column in zip(*parts, strict=True))
         return cls(z, known, codes, max(n - int(n * _VALIDATION), 1))
+
+    def batch(self, options: FlowOptions) -> int:
+        """Records of a step."""
+        most = options.batch or (GPU_BATCH if self.z.is_cuda else BATCH)
+        return min(most, max(_LEAST_BATCH, self.n_train // _STEPS))
+
+    def errors(self, model: FlowAutoencoder) -> NDArray[np.float32]:
+        """Error of each column of all records, (n_records, n_columns)."""
+        pieces = (column.split(_piece(self.z.device)) for column in (self.z, self.known, self.codes))
+        with torch.no_grad():
+            errors = torch.cat([model.errors(*piece)[0] for piece in zip(*pieces, strict=True)])
+        return np.asarray(errors.cpu().numpy())
 
     def loss(self, model: FlowAutoencoder, rows: torch.Tensor) -> torch.Tensor:
         """Loss of some records. `index_select` takes a third of the time of an index in brackets."""
@@ -288,32 +307,12 @@ def fit(
     progress : callable
         Called with the share done, 0 to 1.
     """
-    n_train, device = resident.n_train, resident.z.device
-    batch = min(BATCH, max(_LEAST_BATCH, n_train // _STEPS))
-    rate = LEARNING_RATE[options.optimizer]
-    parameters = model.parameters()
-    optimizer = (
-        torch.optim.Adam(parameters, lr=rate)
-        if options.optimizer == "adam"
-        else torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
-    )
-    schedule = (
-        torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * -(-n_train // batch))
-        if options.schedule == "one-cycle"
-        else torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    )
+    batch = resident.batch(options)
+    passes = _on_gpu if resident.z.is_cuda else _passes
     history: list[Epoch] = []
-    best = copy.deepcopy(model.state_dict())
-    for epoch in range(epochs):
-        total = torch.zeros((), device=device)
-        for rows in torch.randperm(n_train).to(device).split(batch):
-            loss = resident.loss(model, rows)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.detach() * len(rows)
-        history.append(Epoch(float(total) / n_train, resident.validation(model)))
+    best: dict[str, torch.Tensor] = {}
+    for epoch, training in zip(range(epochs), passes(model, resident, options, epochs, batch), strict=False):
+        history.append(Epoch(training, resident.validation(model)))
         progress((epoch + 1) / epochs)
         lowest = min(range(len(history)), key=lambda number: history[number].validation)
         if lowest == epoch:
@@ -322,6 +321,59 @@ def fit(
             break
     model.load_state_dict(best)
     return history
+
+
+def _passes(
+    model: FlowAutoencoder, resident: Resident, options: FlowOptions, epochs: int, batch: int
+) -> Iterator[float]:
+    """Pass over the training part, again and again; the mean loss of each pass."""
+    n_train = resident.n_train
+    optimizer, schedule = _optimizer(model.parameters(), options, epochs * -(-n_train // batch))
+    while True:
+        total = torch.zeros(())
+        for rows in torch.randperm(n_train).split(batch):
+            loss = resident.loss(model, rows)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.detach() * len(rows)
+        yield float(total) / n_train
+
+
+def _on_gpu(
+    model: FlowAutoencoder, resident: Resident, options: FlowOptions, epochs: int, batch: int
+) -> Iterator[float]:
+    """The same on a GPU, where every batch is full."""
+
+    def rates() -> Iterator[tuple[float, float]]:
+        # Of an optimizer that has nothing to do: torch's schedules turn one, and know no graphs.
+        idle = nn.Parameter(torch.zeros(()))
+        optimizer, schedule = _optimizer([idle], options, epochs * (resident.n_train // batch))
+        while True:
+            now = optimizer.param_groups[0]
+            yield now["lr"], now["betas"][0] if "betas" in now else now["momentum"]
+            optimizer.step()
+            schedule.step()
+
+    return captured.passes(
+        lambda rows: resident.loss(model, rows), model.parameters(), options.optimizer, rates(), resident.n_train, batch
+    )
+
+
+def _optimizer(
+    parameters: Iterable[nn.Parameter], options: FlowOptions, n_steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """An optimizer, and the schedule of its learning rate."""
+    rate = LEARNING_RATE[options.optimizer]
+    optimizer = (
+        torch.optim.Adam(parameters, lr=rate)
+        if options.optimizer == "adam"
+        else torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
+    )
+    if options.schedule == "one-cycle":
+        return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=n_steps)
+    return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 
 def export(model: FlowAutoencoder, n_columns: int) -> bytes:
