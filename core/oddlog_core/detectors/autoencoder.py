@@ -127,12 +127,15 @@ class AutoencoderDetector(Detector):
         scaling = learn_scaling(features, spec, to_one=options.flow.loss == "bce")
         model, _ = flow.train(features, spec, scaling, options.flow, options.progress)
         learned = Learned(spec, scaling, options.flow.architecture, transformer.usual)
-        detector = cls(learned, transformer.relations, flow.export(model, features.shape[1]))
+        exported = flow.export(model, features.shape[1])
+        before = cls(learned, transformer.relations, exported)
+        scores = [before._score(transformer.transform(batch)) for batch in held_back]
         some = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_RECORDS)).astype(np.int64))
-        (narrow,) = detector._run(["bottleneck"], features[some])
+        (narrow,) = before._run(["bottleneck"], features[some])
         behaviours = Behaviours.learn(narrow, some, learned_from, options.seed)
-        detector.beside = Beside(UsualFlows.learn(learned_from), behaviours)
-        scores = [detector._score(transformer.transform(batch)) for batch in held_back]
+        # What was held back has been judged; what it knows of who is usual is worth having.
+        relations = Relations.learn(baseline)[0] if transformer.relations is not None else None
+        detector = cls(learned, relations, exported, Beside(UsualFlows.learn(baseline), behaviours))
         return Fitted(detector, np.concatenate(scores), per_day(baseline))
 
     def new_state(self) -> ConnFeatures:
