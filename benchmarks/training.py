@@ -15,6 +15,7 @@ import torch
 from oddlog_core.features.conn import FeatureSpec, Scaling, learn_scaling
 from oddlog_core.options import FlowOptions
 from oddlog_core.training import flow
+from oddlog_core.training.resident import BATCH
 from torch import nn
 
 RECORDS, EPOCHS = 1_000_000, 10
@@ -61,7 +62,7 @@ def bare(n_columns: int) -> tuple[float, float]:
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(EPOCHS):
-        for rows in torch.randperm(RECORDS).split(flow.BATCH):
+        for rows in torch.randperm(RECORDS).split(BATCH):
             batch = inputs.index_select(0, rows)
             loss = nn.functional.mse_loss(model(batch), batch)
             optimizer.zero_grad(set_to_none=True)

@@ -7,7 +7,7 @@ import io
 import logging
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from oddlog_core.features.conn import TIME_OF_DAY
 from oddlog_core.features.relations import RELATIONS
 from oddlog_core.training import captured
 from oddlog_core.training.architectures import ARCHITECTURES
+from oddlog_core.training.resident import BATCH, Resident
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,19 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Epoch", "FlowAutoencoder", "Resident", "export", "fit", "train"]
 
-# Records of a step; fewer where an epoch would else have less than `_STEPS`: at 4,096 a log of 1,600 records was one
-# step an epoch, and its later part had five times the loss.
-BATCH, _LEAST_BATCH = 4096, 64
-_STEPS = 64
-# A GPU takes hardly longer for more records at once.
-GPU_BATCH = 65_536
 LEARNING_RATE = {"adam": 5e-3, "sgd": 5e-2}
+# The rate rises by this power of how much larger a batch is.
+_LARGER = 2 / 3
 MOMENTUM = 0.9
 EMBEDDED = 8
 # Past this many records seen in training the loss hardly falls; a long baseline needs fewer passes.
 ENOUGH = 6_000_000
-# The latest part of the training records, by which training is stopped.
-_VALIDATION = 0.1
 _PATIENCE = 5
 # What all reconstructed columns can say together, in nats, where each errs as one training record in 100 does: they
 # correlate, and sixty times the same burst must not outweigh who connected to whom.
@@ -54,8 +49,6 @@ _FURTHEST = 8.0
 # Logits beyond are as good as certain, and their exponentials stay finite.
 _SUREST = 30.0
 _SAMPLE = 20_000
-# Records at once where all are computed: what they take stays in the processor's cache. A GPU wants many.
-_PIECE, _GPU_PIECE = 8192, 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +177,6 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
         return (apart * known).mean() * share + of_codes * (1.0 - share)
 
 
-def _piece(device: torch.device) -> int:
-    return _PIECE if device.type == "cpu" else _GPU_PIECE
-
-
 def train(
     features: NDArray[np.float64],
     spec: FeatureSpec,
@@ -228,64 +217,14 @@ def train(
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     resident = Resident.of(model, features)
     # Steps move a model, however many records one takes.
-    enough = ENOUGH * max(resident.batch(options) // BATCH, 1)
-    history = fit(model, resident, options, max(1, min(options.epochs, -(-enough // resident.n_train))), progress)
+    most = -(-ENOUGH * max(resident.batch(options) // BATCH, 1) // resident.n_train)
+    history = fit(model, resident, options, max(1, min(options.epochs, most)), progress)
     # By column, each in one piece: half the time of a quantile along the first axis.
     rare = np.quantile(np.ascontiguousarray(resident.errors(model).T), _RARE, axis=1)
     model.to("cpu").eval()
     with torch.no_grad():
         model.rare.copy_(torch.from_numpy(rare).clamp(min=_LEAST_ERROR))
     return model, history
-
-
-@dataclass(frozen=True, slots=True)
-class Resident:
-    """A baseline in memory as a model takes it: scaled numbers, whether each is set, codes, and where training ends.
-
-    Attributes
-    ----------
-    z, known : (n_records, n_numbers) float32 tensor
-    codes : (n_records, n_coded) int64 tensor
-    n_train : int
-        Records that are learned from; the later ones tell when to stop.
-    """
-
-    z: torch.Tensor
-    known: torch.Tensor
-    codes: torch.Tensor
-    n_train: int
-
-    @classmethod
-    def of(cls, model: FlowAutoencoder, features: NDArray[np.float64]) -> Self:
-        """Features as `train` takes them, on the model's device."""
-        n, device = len(features), model.slope.device
-        parts = [model.split(part.to(device)) for part in torch.from_numpy(features).split(_piece(device))]
-        z, known, _, codes = (torch.cat(column) for column in zip(*parts, strict=True))
-        return cls(z, known, codes, max(n - int(n * _VALIDATION), 1))
-
-    def batch(self, options: FlowOptions) -> int:
-        """Records of a step."""
-        most = options.batch or (GPU_BATCH if self.z.is_cuda else BATCH)
-        return min(most, max(_LEAST_BATCH, self.n_train // _STEPS))
-
-    def errors(self, model: FlowAutoencoder) -> NDArray[np.float32]:
-        """Error of each column of all records, (n_records, n_columns)."""
-        pieces = (column.split(_piece(self.z.device)) for column in (self.z, self.known, self.codes))
-        with torch.no_grad():
-            errors = torch.cat([model.errors(*piece)[0] for piece in zip(*pieces, strict=True)])
-        return np.asarray(errors.cpu().numpy())
-
-    def loss(self, model: FlowAutoencoder, rows: torch.Tensor) -> torch.Tensor:
-        """Loss of some records. `index_select` takes a third of the time of an index in brackets."""
-        return model.loss(
-            self.z.index_select(0, rows), self.known.index_select(0, rows), self.codes.index_select(0, rows)
-        )
-
-    def validation(self, model: FlowAutoencoder) -> float:
-        """Loss of the later records."""
-        later = slice(min(self.n_train, len(self.z) - 1), None)
-        with torch.no_grad():
-            return float(model.loss(self.z[later], self.known[later], self.codes[later]))
 
 
 def fit(
@@ -328,7 +267,7 @@ def _passes(
 ) -> Iterator[float]:
     """Pass over the training part, again and again; the mean loss of each pass."""
     n_train = resident.n_train
-    optimizer, schedule = _optimizer(model.parameters(), options, epochs * -(-n_train // batch))
+    optimizer, schedule = _optimizer(model.parameters(), options, epochs * -(-n_train // batch), batch)
     while True:
         total = torch.zeros(())
         for rows in torch.randperm(n_train).split(batch):
@@ -349,7 +288,7 @@ def _on_gpu(
     def rates() -> Iterator[tuple[float, float]]:
         # Of an optimizer that has nothing to do: torch's schedules turn one, and know no graphs.
         idle = nn.Parameter(torch.zeros(()))
-        optimizer, schedule = _optimizer([idle], options, epochs * (resident.n_train // batch))
+        optimizer, schedule = _optimizer([idle], options, epochs * (resident.n_train // batch), batch)
         while True:
             now = optimizer.param_groups[0]
             yield now["lr"], now["betas"][0] if "betas" in now else now["momentum"]
@@ -362,18 +301,19 @@ def _on_gpu(
 
 
 def _optimizer(
-    parameters: Iterable[nn.Parameter], options: FlowOptions, n_steps: int
+    parameters: Iterable[nn.Parameter], options: FlowOptions, n_steps: int, batch: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """An optimizer, and the schedule of its learning rate."""
-    rate = LEARNING_RATE[options.optimizer]
+    rate = LEARNING_RATE[options.optimizer] * max(batch / BATCH, 1.0) ** _LARGER
     optimizer = (
         torch.optim.Adam(parameters, lr=rate)
         if options.optimizer == "adam"
         else torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
     )
+    schedules = torch.optim.lr_scheduler
     if options.schedule == "one-cycle":
-        return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=n_steps)
-    return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+        return optimizer, schedules.OneCycleLR(optimizer, rate, total_steps=n_steps)
+    return optimizer, schedules.ConstantLR(optimizer, factor=1.0)
 
 
 def export(model: FlowAutoencoder, n_columns: int) -> bytes:
