@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Architecture", "FeatureSet", "FlowOptions", "Loss", "Optimizer", "Schedule"]
+__all__ = ["ROOM", "Architecture", "FeatureSet", "FlowOptions", "Loss", "Optimizer", "Schedule"]
+
+ROOM = 125_000_000
+"""Bytes that the state of a detector may take if nothing else is said: enough for 65,536 sources, services, streams and
+pairs that were active lately, and for 17,000 connections a second."""
 
 FeatureSet = Literal["base", "rolling", "full"]
 """What the conn detector sees: what a connection was; how busy the network was around it; also who is usual there, how

@@ -11,7 +11,7 @@ import numpy as np
 
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
 from oddlog_core.errors import BaselineError
-from oddlog_core.features.dce_rpc import COUNTS, HostWindow
+from oddlog_core.features.dce_rpc import COUNTS, NAME, HostWindow
 from oddlog_core.span import days
 
 if TYPE_CHECKING:
@@ -37,11 +37,12 @@ class _Learned(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _State:
-    """The open window: its number, what hosts did in it, and who has been told of."""
+    """The open window: what hosts did in it, its number, who has been told of, and who had no place in those before."""
 
+    hosts: HostWindow
     number: int | None = None
-    hosts: HostWindow = field(default_factory=HostWindow)
     told: set[str] = field(default_factory=set)
+    evicted: int = 0
 
 
 class HostsDetector(Detector):
@@ -60,6 +61,7 @@ class HostsDetector(Detector):
     def __init__(self, learned: _Learned) -> None:
         self._learned = learned
         self.window = self.warm_up = self._window = learned.window
+        self.remembers = f"windows of {learned.window} us"
         self._mean, self._scale = np.array(learned.mean), np.array(learned.scale)
         self._centroids = np.array(learned.centroids).reshape(-1, len(COUNTS))
 
@@ -95,7 +97,10 @@ class HostsDetector(Detector):
 
     def new_state(self) -> _State:
         """No window is open."""
-        return _State()
+        return _State(self._window_of_hosts())
+
+    def _window_of_hosts(self) -> HostWindow:
+        return HostWindow(self.room // NAME)
 
     def score_samples(self, records: Records, state: _State, threshold: float) -> Scored:
         """Provisional scores that passed the threshold, and final ones of windows that these records closed."""
@@ -123,7 +128,7 @@ class HostsDetector(Detector):
         """Hosts whose bound passes the threshold within these records, at the record where it does."""
         bound = self._distance(counts, only_above=True)[0]
         rows: dict[str, int] = {}
-        for i in np.flatnonzero(bound >= threshold):
+        for i in np.flatnonzero((bound >= threshold) & (hosts >= 0)):
             host = state.hosts.hosts[hosts[i]]
             if host not in state.told:
                 state.told.add(host)
@@ -153,7 +158,8 @@ class HostsDetector(Detector):
         score = self._distance(counts)[0]
         n, since = len(hosts), (state.number or 0) * self._window
         told = np.array([host in state.told for host in hosts], np.bool_)
-        state.number, state.hosts, state.told = None, HostWindow(), set()
+        state.evicted += state.hosts.evicted
+        state.number, state.hosts, state.told = None, self._window_of_hosts(), set()
         return Scored(
             score,
             np.full(n, -1, np.int64),
@@ -194,7 +200,13 @@ class HostsDetector(Detector):
 
     def restore_state(self, exported: dict[str, Any]) -> _State:
         """What `export_state` exported."""
-        return _State(exported["number"], HostWindow.restore(exported["hosts"]), set(exported["told"]))
+        hosts = self._window_of_hosts()
+        hosts.restore(exported["hosts"])
+        return _State(hosts, exported["number"], set(exported["told"]))
+
+    def evicted(self, state: _State) -> int:
+        """Names that found no place in their window."""
+        return state.evicted + state.hosts.evicted
 
     def save(self, folder: Path) -> None:
         """Write ``profiles.json``."""

@@ -43,6 +43,7 @@ class KModesDetector(Detector):
     name = "ntlm-kmodes"
     log = "ntlm"
     note = "Odd_NTLM_Logon"
+    remembers = "nothing"
 
     def __init__(self, learned: _Learned) -> None:
         self._learned = learned

@@ -6,7 +6,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Categories, Records
 
-__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Relations", "logarithms", "place"]
+__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "logarithms", "place"]
 
 RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
 """How much less likely than usual for such a connection each is, in nats, or in standard deviations where those are
@@ -33,6 +33,9 @@ service, the destination for this source at all. A source that the baseline neve
 AMOUNTS = ("duration", "orig_bytes", "resp_bytes")
 UNLIKE = tuple(f"unlike_{name}" for name in AMOUNTS)
 """How many standard deviations each amount is from what is typical of this source, destination and service."""
+
+Among = Literal["source", "destination", "port"]
+_AMONG: tuple[Among | None, ...] = (None, "port", "destination", "source")
 
 # Standard deviations of surprises, in nats, and of logarithms: less is no habit but rounding.
 _LEAST_SURPRISE, _LEAST_SPREAD = 1.0, 0.1
@@ -180,6 +183,11 @@ class Relations:
         """`AMOUNTS` that are typical of such connections, (n, 3), in microseconds and bytes."""
         _, contexts = _questions(records)
         return np.expm1(self.amounts.expected(contexts)[:, 0])
+
+    def among(self, records: Records) -> list[Among | None]:
+        """Whose typical amounts those are: of this source there, of all sources there, of the port, or of all."""
+        _, contexts = _questions(records)
+        return [_AMONG[number] for number in self.amounts.narrowest_known(contexts)]
 
     def save(self, path: Path) -> None:
         """Write a file that NumPy opens as it opens its own .npz."""

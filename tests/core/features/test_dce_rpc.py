@@ -69,7 +69,8 @@ def test_an_open_window_restored_counts_on(log, interruption):
     at = round(interruption * len(log))
     window = HostWindow()
     running(window, anew(log, slice(0, at)), [])
-    restored = HostWindow.restore(window.export())
+    restored = HostWindow()
+    restored.restore(window.export())
     rest = anew(log, slice(at, len(log)))
     assert running(restored, rest, []) == running(window, rest, [])
     assert restored.hosts == window.hosts
@@ -82,3 +83,24 @@ def test_only_the_rows_asked_for_are_taken_in():
     hosts, counts = window.update(log, 1, 3)
     assert window.hosts == ["10.0.0.1", "10.0.0.2"]
     assert (hosts.tolist(), counts[:, 0].tolist()) == ([0, 1], [1, 1])
+
+
+@given(operations(), CUTS)
+def test_hosts_beyond_the_most_are_passed_over_and_values_beyond_it_are_one_however_the_log_is_cut(log, cuts):
+    window = HostWindow(most=2)
+    first = {name: list(dict.fromkeys(value(log.categories[name], i) for i in range(len(log)))) for name in FIELDS}
+    kept = list(dict.fromkeys(value(log.categories["id.orig_h"], i) for i in range(len(log))))[:2]
+    seen = {host: [0, *(set() for _ in FIELDS)] for host in kept}
+    for i in range(len(log)):
+        host = value(log.categories["id.orig_h"], i)
+        if host in seen:
+            seen[host][0] += 1
+            for name, distinct in zip(FIELDS, seen[host][1:], strict=True):
+                one = value(log.categories[name], i)
+                distinct.add(one if one in first[name][:2] else "another")
+    for piece in pieces(len(log), cuts):
+        window.update(anew(log, piece), 0, piece.stop - piece.start)
+    expected = {host: [n, *map(len, distinct)] for host, (n, *distinct) in seen.items()}
+    assert dict(zip(window.hosts, window.counts.tolist(), strict=True)) == expected
+    names = [{value(log.categories[name], i) for i in range(len(log))} for name in ("id.orig_h", *FIELDS)]
+    assert bool(window.evicted) == any(len(each) > 2 for each in names)
