@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pyarrow.parquet as pq
 
 from oddlog.errors import OddlogError
+from oddlog.judged import SCORES, WRITTEN
 from oddlog.notices import NoticeWriter, Ordinals, by_clock
-from oddlog.pipeline import SCORES, WRITTEN, queue, roads
+from oddlog.pipeline import queue, roads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

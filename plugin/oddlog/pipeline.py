@@ -14,18 +14,19 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from oddlog_core.calibration import fisher
 from oddlog_core.kernels.timeline import CLOCK_STATE, advance
-from oddlog_core.quality import CAVEATS, confidence
+from oddlog_core.quality import confidence
 from oddlog_core.span import HOUR
 
-from oddlog.notices import CEILING, WEAK, Candidate, Finding, Queue
+from oddlog.judged import Judged
+from oddlog.notices import CEILING, WEAK, Candidate, Queue
 from oddlog.packing import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pyarrow as pa
     from numpy.typing import NDArray
     from oddlog_core.bundle import Bundle, Trained
     from oddlog_core.calibration import Calibration
@@ -35,37 +36,12 @@ if TYPE_CHECKING:
     from oddlog.config import Config
     from oddlog.logs import Batch, Order
 
-__all__ = ["SCORES", "WRITTEN", "Clock", "Outcome", "Road", "queue", "roads", "threshold"]
+__all__ = ["Clock", "Outcome", "Road", "queue", "roads", "threshold"]
 
 PROGRAM = 400
 """MB that the program itself, a bundle and the batch at hand take; states get what is left."""
 
 T = TypeVar("T")
-_TEXT = pa.dictionary(pa.int32(), pa.string())
-SCORES = pa.schema(
-    {
-        "log": _TEXT,
-        "uid": pa.string(),
-        "ts": pa.float64(),
-        "orig_h": _TEXT,
-        "resp_h": _TEXT,
-        "detector": _TEXT,
-        "score": pa.float64(),
-        "p_value": pa.float64(),
-        "rarity": pa.float64(),
-        "window_s": pa.float64(),
-    }
-)
-"""Columns of scores.parquet; `window_s` is the length of a host-window, null for a record."""
-
-WRITTEN: dict[str, Any] = {
-    "compression": "zstd",
-    "use_dictionary": [name for name, kind in zip(SCORES.names, SCORES.types, strict=True) if kind == _TEXT],
-    "column_encoding": {"uid": "DELTA_LENGTH_BYTE_ARRAY"}
-    | dict.fromkeys(("ts", "score", "p_value", "rarity"), "BYTE_STREAM_SPLIT"),
-    "write_statistics": ["ts", "score", "rarity"],
-}
-"""How scores.parquet is written: in two thirds of the time, and a tenth more bytes, of plain values and zstd."""
 
 
 @dataclass(slots=True)
@@ -302,126 +278,10 @@ class Road:
             odd = past & mine if scored.host is None and one.detector.threshold is None else scored.odd
             # A host-window past the threshold was told of as soon as it was certain, and is no second time.
             weak = (rarity >= WEAK) & ~past & mine
-            candidates += [
-                self._candidate(one, scored, i, float(rarity[i]), bool(odd[i]), batch, believed)
-                for i in np.flatnonzero(odd | weak).tolist()
-            ]
-            scores.append(self._rows(one, scored, p_value, rarity, batch))
+            judged = Judged(self.log, self._bundle, one, scored, p_value, rarity, batch, believed)
+            candidates += [judged.candidate(i, odd=bool(odd[i])) for i in np.flatnonzero(odd | weak).tolist()]
+            scores.append(judged.rows())
         return Outcome(scores, candidates, since, until, fell)
-
-    def _rows(
-        self,
-        one: Trained,
-        scored: Scored,
-        p_value: NDArray[np.float64],
-        rarity: NDArray[np.float64],
-        batch: Batch | None,
-    ) -> pa.RecordBatch:
-        final = np.flatnonzero(scored.final)
-        score = scored.score[final]
-        n = len(final)
-        if scored.host is None and batch is not None:
-            uid, orig_h, resp_h = (batch.table[name] for name in ("uid", "id.orig_h", "id.resp_h"))
-            ts = np.asarray(batch.table["ts"].cast(pa.int64())) / 1e6
-            window = pa.nulls(n, pa.float64())
-        else:
-            hosts, since = scored.host or [], scored.since if scored.since is not None else final
-            uid, resp_h = pa.nulls(n, pa.string()), pa.nulls(n, pa.string()).dictionary_encode()
-            orig_h = pa.array([hosts[int(i)] for i in final], pa.string()).dictionary_encode()
-            ts = since[final] / 1e6
-            window = pa.array(np.full(n, one.detector.window / 1e6 if one.detector.window else np.nan))
-        same = pa.array(np.zeros(n, np.int32))
-        columns = [
-            pa.DictionaryArray.from_arrays(same, pa.array([self.log])),
-            uid,
-            pa.array(ts),
-            orig_h,
-            resp_h,
-            pa.DictionaryArray.from_arrays(same, pa.array([one.detector.name])),
-            pa.array(score),
-            pa.array(p_value[final]),
-            pa.array(rarity[final]),
-            window,
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=SCORES)
-
-    def _candidate(
-        self,
-        one: Trained,
-        scored: Scored,
-        i: int,
-        rarity: float,
-        odd: bool,
-        batch: Batch | None,
-        believed: tuple[NDArray[np.float64], NDArray[np.bool_]] | None,
-    ) -> Candidate:
-        row = int(scored.row[i])
-        source, target, port = scored.host[i] or None if scored.host is not None else None, None, None
-        if batch is not None and row >= 0 and (scored.host is None or one.detector.tells_records):
-            source, target, port = (batch.table[name][row].as_py() for name in ("id.orig_h", "id.resp_h", "id.resp_p"))
-        caveats: tuple[str, ...] = ()
-        if scored.host is None and believed is not None:
-            caveats = tuple(name for name, holds in zip(CAVEATS, believed[1][i].tolist(), strict=True) if holds)
-        return Candidate(
-            one.detector.note,
-            one.detector.name,
-            self.log,
-            int(scored.clock[i]),
-            rarity,
-            odd,
-            source,
-            target,
-            port,
-            partial(self._finding, one, scored, i, rarity, batch, caveats),
-        )
-
-    def _finding(
-        self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None, caveats: tuple[str, ...]
-    ) -> Finding:
-        row = int(scored.row[i])
-        supported = one.calibration.supported
-        record: dict[str, Any] = {}
-        of_window = scored.host is not None and (row < 0 or not one.detector.tells_records)
-        if of_window and scored.host is not None and scored.since is not None:
-            record["id.orig_h"], ts = scored.host[i] or None, int(scored.since[i])
-        elif batch is not None:
-            record = _record(batch, row)
-            ts = record["ts"]
-        return Finding(
-            log=self.log,
-            detector=one.detector.name,
-            note=one.detector.note,
-            clock=int(scored.clock[i]),
-            ts=ts,
-            uid=record.get("uid"),
-            orig_h=record.get("id.orig_h"),
-            orig_p=record.get("id.orig_p"),
-            resp_h=record.get("id.resp_h"),
-            resp_p=record.get("id.resp_p"),
-            # NTLM and DCE-RPC come over TCP, and their logs do not say so.
-            proto="tcp" if self.log in {"ntlm", "dce_rpc"} and not of_window else record.get("proto"),
-            service=record.get("service"),
-            username=record.get("username"),
-            window=one.detector.window,
-            score=float(scored.score[i]),
-            rarity=min(rarity, supported),
-            at_least=rarity > supported,
-            reasons=one.detector.explain(scored, i),
-            bundle=self._bundle,
-            record={} if of_window else record,
-            caveats=caveats,
-            context=one.detector.context(scored, i),
-        )
-
-
-def _record(batch: Batch, row: int) -> dict[str, Any]:
-    """The fields of a record that are set, times and intervals in microseconds."""
-    fields = {}
-    for name, column in zip(batch.table.schema.names, batch.table.columns, strict=True):
-        value = column[row]
-        if value.is_valid:
-            fields[name] = value.value if pa.types.is_temporal(value.type) else value.as_py()
-    return fields
 
 
 def roads(bundle: Bundle, config: Config) -> dict[str, Road]:

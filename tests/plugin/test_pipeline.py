@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oddlog.config import Config
+from oddlog.judged import SCORES
 from oddlog.logs import Decoder, open_logs
 from oddlog.logs.batch import concat
 from oddlog.notices import message
 from oddlog.packing import pack, unpack
-from oddlog.pipeline import SCORES, Clock, roads
+from oddlog.pipeline import Clock, roads
 from oddlog_core.bundle import read_bundle
 from oddlog_core.detectors.autoencoder import Beside
 from oddlog_core.detectors.behaviour import Behaviour, Behaviours, Map

@@ -18,7 +18,8 @@ from oddlog.archive import drafts, in_order, known_roads, tell
 from oddlog.cluster import task
 from oddlog.cluster.plan import plan
 from oddlog.errors import OddlogError, UsageError
-from oddlog.pipeline import SCORES, queue
+from oddlog.judged import SCORES
+from oddlog.pipeline import queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,9 +15,10 @@ from oddlog_core.bundle import read_bundle
 
 from oddlog.archive import ahead, write_scores
 from oddlog.errors import OddlogError
+from oddlog.judged import SCORES, WRITTEN
 from oddlog.logs.stretch import StretchReader
 from oddlog.packing import pack, unpack
-from oddlog.pipeline import SCORES, WRITTEN, roads
+from oddlog.pipeline import roads
 
 if TYPE_CHECKING:
     from oddlog_core.bundle import Bundle
