@@ -20,7 +20,7 @@ test: $(DEV)/.ready lint
 
 # What random actions and kills find only now and then: some minutes.
 test-long: $(DEV)/.ready
-	ODDLOG_LONG=1 $(DEV)/bin/pytest -q tests/plugin/watch tests/plugin/tail -n 2
+	TEST_LONG=1 $(DEV)/bin/pytest -q tests/plugin/watch tests/plugin/tail -n 2
 
 lint: $(DEV)/.ready
 	$(DEV)/bin/ruff check

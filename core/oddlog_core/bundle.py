@@ -172,7 +172,9 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         version = msgspec.json.decode(content, type=dict[str, object]).get("format")
         if version != FORMAT:
-            raise BundleError(f"{path}: format is {version}, this oddlog reads {FORMAT}; train it anew")
+            newer = isinstance(version, int) and version > FORMAT
+            what = "a newer oddlog wrote it" if newer else "train it anew"
+            raise BundleError(f"{path}: format is {version}, this oddlog reads {FORMAT}; {what}")
         manifest = msgspec.json.decode(content, type=_Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} is damaged: {error}") from None
@@ -190,8 +192,20 @@ def read_bundle(folder: Path) -> Bundle:
     for name, entry in manifest.detectors.items():
         if name not in kinds:
             raise BundleError(f"{path}: no detector is called {name!r}; was it written by a newer oddlog?")
-        trained[name] = Trained(kinds[name].load(folder / name), entry.calibration, entry.about)
+        for file in (folder / name).rglob("*"):
+            if not file.is_dir() and file.relative_to(folder).as_posix() not in manifest.files:
+                raise BundleError(f"{file} is no part of the bundle: {MANIFEST} has no hash of it")
+        trained[name] = Trained(_load(kinds[name], folder / name), entry.calibration, entry.about)
     return Bundle(manifest.oddlog, manifest.created, manifest.comment, _sha256(content)[:12], trained)
+
+
+def _load(kind: type[Detector], folder: Path) -> Detector:
+    try:
+        return kind.load(folder)
+    # Right by its hash and yet not what a detector saves: that raises what the part that reads it raises.
+    except Exception as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise BundleError(f"{folder} does not hold what this oddlog saves there: {reason}") from error
 
 
 def _sha256(content: bytes) -> str:

@@ -8,10 +8,13 @@ share of them that score as high, itself included (Vovk, Gammerman and Shafer, A
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 import numpy as np
+
+from oddlog_core.kernels.ranking import ranks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +29,7 @@ _KEPT = 4096
 _LEAST_P = 1e-300
 
 
-class Calibration(msgspec.Struct, frozen=True):
+class Calibration(msgspec.Struct, frozen=True, dict=True):
     """How a detector's scores are distributed over a baseline it was not trained on.
 
     Attributes
@@ -97,12 +100,18 @@ class Calibration(msgspec.Struct, frozen=True):
         (n,) float64
             Above 0, at most 1.
         """
-        at = np.searchsorted(self.scores, score, side="left")
-        inside = np.array([*self.exceed, self.tail_p])[at]
-        beyond = np.maximum(score - self.tail_start, 0.0) / self.tail_scale
+        scores, exceed = self._arrays
+        p: NDArray[np.float64] = exceed[ranks(scores, score)]
+        far = np.flatnonzero(score > self.tail_start)
+        beyond = (score[far] - self.tail_start) / self.tail_scale
         shape = self.tail_shape
-        tail = (1 + shape * beyond) ** (-1 / shape) if shape else np.exp(-beyond)
-        return np.maximum(np.where(score > self.tail_start, self.tail_p * tail, inside), _LEAST_P)
+        p[far] = self.tail_p * ((1 + shape * beyond) ** (-1 / shape) if shape else np.exp(-beyond))
+        return np.maximum(p, _LEAST_P)
+
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scores, and the p-value of what is not above each of them or above all."""
+        return np.array(self.scores), np.array([*self.exceed, self.tail_p])
 
     def rarity(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Days in which the baseline shows one score at least this high: 1 / (p-value * scores a day)."""

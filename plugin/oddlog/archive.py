@@ -8,7 +8,9 @@ from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from operator import call
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow.parquet as pq
 
@@ -17,7 +19,8 @@ from oddlog.notices import NoticeWriter, Ordinals
 from oddlog.pipeline import SCORES, WRITTEN, roads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
     from pathlib import Path
 
     from oddlog_core.bundle import Bundle
@@ -34,8 +37,9 @@ PARTS = "part-*.parquet"
 
 T = TypeVar("T")
 _KEPT = 10
-# Batches read before they are scored; each is a few MiB.
-_AHEAD = 3
+# Batches that wait for a thread, each a few MiB; with their features they are up to 25.
+_AHEAD = 2
+_BEGUN = 1
 
 
 @dataclass(slots=True)
@@ -72,8 +76,8 @@ def score(logs: Logs, bundle: Bundle, config: Config, out: Path) -> Summary:
         If the bundle knows none of the logs, or ``scores.parquet`` is a folder that is no run's.
     """
     known = known_roads(logs, bundle, config)
-    with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, **WRITTEN) as scores:
-        streams = [in_order(_outcomes(road, logs, scores)) for road in known.values()]
+    with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, **WRITTEN) as scores, _behind() as later:
+        streams = [in_order(_outcomes(road, logs, partial(later, write_scores, scores))) for road in known.values()]
         summary = tell(streams, known, logs, config, written[1])
     summary.bad_time = sum(road.clock.bad for road in known.values())
     return summary
@@ -192,26 +196,45 @@ def tell(
     return summary
 
 
-def ahead(batches: Iterator[T]) -> Iterator[T]:
-    """Read the next batches on a second thread while this one scores."""
-    with ThreadPoolExecutor(1) as reader:
+def ahead(coming: Iterator[T], most: int = _AHEAD) -> Iterator[T]:
+    """Make what comes next on another thread, `most` to wait at most, while this one uses what has come."""
+    with ThreadPoolExecutor(1) as maker:
         try:
-            waiting = deque(reader.submit(next, batches, None) for _ in range(_AHEAD))
-            while (batch := waiting.popleft().result()) is not None:
-                waiting.append(reader.submit(next, batches, None))
-                yield batch
+            waiting = deque(maker.submit(next, coming, None) for _ in range(most))
+            made = [waiting.popleft().result()]
+            while made[0] is not None:
+                waiting.append(maker.submit(next, coming, None))
+                # Nothing here may hold it longer than whoever takes it.
+                yield cast("T", made.pop())
+                made.append(waiting.popleft().result())
         finally:
-            reader.shutdown(cancel_futures=True)
+            maker.shutdown(cancel_futures=True)
 
 
-def _outcomes(road: Road, logs: Logs, scores: pq.ParquetWriter) -> Iterator[Outcome]:
+@contextmanager
+def _behind() -> Iterator[Callable[..., None]]:
+    """Have calls made on another thread, one after the other, a few at most waiting for their turn."""
+    with ThreadPoolExecutor(1) as writer:
+        waiting: deque[Future[None]] = deque()
+
+        def later(write: Callable[..., None], *given: Any) -> None:
+            waiting.append(writer.submit(write, *given))
+            if len(waiting) > _AHEAD:
+                waiting.popleft().result()
+
+        yield later
+        for written in waiting:
+            written.result()
+
+
+def _outcomes(road: Road, logs: Logs, write: Callable[[Outcome], None]) -> Iterator[Outcome]:
     """What comes of one log, its scores written on the way."""
-    for batch in ahead(logs.batches(road.log)):
-        for outcome in road.take(batch):
-            write_scores(scores, outcome)
-            yield outcome
+    begun = (piece for batch in ahead(logs.batches(road.log)) for piece in road.begin(batch))
+    for outcome in map(call, ahead(begun, _BEGUN)):
+        write(outcome)
+        yield outcome
     for outcome in road.close():
-        write_scores(scores, outcome)
+        write(outcome)
         yield outcome
 
 

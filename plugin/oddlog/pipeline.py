@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,7 @@ from oddlog.notices import Finding
 from oddlog.packing import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from oddlog_core.bundle import Bundle, Trained
@@ -35,6 +36,7 @@ __all__ = ["SCORES", "WRITTEN", "Clock", "Outcome", "Road", "roads"]
 PROGRAM = 400
 """MB that the program itself, a bundle and the batch at hand take; states get what is left."""
 
+T = TypeVar("T")
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 SCORES = pa.schema(
     {
@@ -55,9 +57,11 @@ SCORES = pa.schema(
 WRITTEN: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": [name for name, kind in zip(SCORES.names, SCORES.types, strict=True) if kind == _TEXT],
+    "column_encoding": {"uid": "DELTA_LENGTH_BYTE_ARRAY"}
+    | dict.fromkeys(("ts", "score", "p_value", "rarity"), "BYTE_STREAM_SPLIT"),
     "write_statistics": ["ts", "score", "rarity"],
 }
-"""How scores.parquet is written: dictionaries and statistics only where they help take a third less time."""
+"""How scores.parquet is written: in two thirds of the time, and a tenth more bytes, of plain values and zstd."""
 
 
 @dataclass(slots=True)
@@ -161,13 +165,31 @@ class Road:
 
     def take(self, batch: Batch) -> Iterator[Outcome]:
         """Score the next batch."""
-        for piece, records, fell in self.clock.runs(batch):
-            parts = []
-            for name, one in self._trained.items():
-                began = perf_counter()
-                parts.append((one, one.detector.score_samples(records, self._states[name], self._thresholds[name])))
-                self.seconds[name] += perf_counter() - began
-            yield self._outcome(parts, piece, int(records.clock[0]), int(records.clock[-1]), fell)
+        for begun in self.begin(batch):
+            yield begun()
+
+    def begin(self, batch: Batch) -> Iterator[Callable[[], Outcome]]:
+        """Carry all state past the next batch, and give what scores it, which needs none of that state."""
+        for run in self.clock.runs(batch):
+            yield self._begin(*run)
+
+    def _begin(self, piece: Batch, records: Records, fell: bool) -> Callable[[], Outcome]:
+        begun = [
+            (one, self._timed(name, partial(one.detector.begin, records, self._states[name], self._thresholds[name])))
+            for name, one in self._trained.items()
+        ]
+        since, until = int(records.clock[0]), int(records.clock[-1])
+        return lambda: self._outcome(
+            [(one, self._timed(one.detector.name, score)) for one, score in begun], piece, since, until, fell
+        )
+
+    def _timed(self, name: str, call: Callable[[], T]) -> T:
+        """What a call gives, its time counted as that detector's."""
+        began = perf_counter()
+        try:
+            return call()
+        finally:
+            self.seconds[name] += perf_counter() - began
 
     def close(self, now: int | None = None) -> Iterator[Outcome]:
         """Close what is open at the end of the log, or what silence until `now` has left open."""
@@ -301,6 +323,7 @@ class Road:
             reasons=one.detector.explain(scored, i),
             bundle=self._bundle,
             record={} if scored.host is not None else record,
+            context=one.detector.context(scored, i),
         )
 
 

@@ -29,6 +29,10 @@ def mean_std(clock, values, windows):
     return out
 
 
+def cut(data, separator):
+    return [0, *(at + 1 for at, byte in enumerate(data) if byte in (separator, ord("\n")))]
+
+
 def nearest_mode(codes, modes):
     differing = (codes[:, None, :] != modes[None, :, :]).sum(axis=2)
     return differing.argmin(axis=1), differing.min(axis=1)

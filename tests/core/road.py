@@ -55,6 +55,20 @@ def answer(
     return given
 
 
+def answer_of_begun(detector: Detector, batches: Iterable[Records], threshold: float) -> Answer:
+    """What `answer` gives, where all batches were begun before any of them was scored."""
+    state, before = detector.new_state(), 0
+    begun = [(detector.begin(batch, state, threshold), len(batch)) for batch in batches]
+    closed = detector.close(state, threshold)
+    given = Answer([], [])
+    for score, n in begun:
+        _take(detector, score(), before, given)
+        before += n
+    if closed is not None:
+        _take(detector, closed, before, given)
+    return given
+
+
 def _take(detector: Detector, scored: Scored, before: int, given: Answer) -> None:
     for i in range(len(scored.score)):
         row = int(scored.row[i])

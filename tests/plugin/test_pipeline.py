@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +13,16 @@ from hypothesis import strategies as st
 from oddlog.config import Config
 from oddlog.logs import Decoder, open_logs
 from oddlog.logs.batch import concat
+from oddlog.notices import message
 from oddlog.packing import pack, unpack
 from oddlog.pipeline import SCORES, Clock, roads
+from oddlog_core.bundle import read_bundle
+from oddlog_core.detectors.autoencoder import Beside
+from oddlog_core.detectors.behaviour import Behaviour, Behaviours, Map
+from oddlog_core.features.flows import UsualFlows
+from oddlog_core.features.relations import RELATIONS
 
+STARTER = Path(str(files("oddlog") / "starter"))
 LOGS = ("conn", "dce_rpc", "ntlm")
 # So many that the sample of each log has findings, and not so many that all of it is found odd.
 CONFIGS = {log: Config(notices_per_day=n) for log, n in {"conn": 100_000, "dce_rpc": 3_000, "ntlm": 6_000}.items()}
@@ -134,6 +143,23 @@ def test_a_finding_is_what_passes_the_threshold_and_tells_of_its_record(road, ba
     assert {finding.bundle for finding in findings} == {starter_bundle.digest}
 
 
+def test_a_connections_finding_is_set_beside_what_the_baseline_had(batches):
+    bundle = read_bundle(STARTER)
+    detector, records = bundle.trained["conn-autoencoder"].detector, Clock("end").records(batches["conn"])
+    flows = UsualFlows.learn([records])
+    kinds = [Behaviour(0.5, [("dns", 1.0)], [], [("inside", 1.0)], 0.0, 0.0, None, None, None)]
+    detector.beside = Beside(flows, Behaviours([1.0], [[0.0]], [0], kinds, Map([(0.0, 0.0)], [0], (1.0, 0.0))))
+    _, findings = whole(roads(bundle, CONFIGS["conn"])["conn"], batches["conn"])
+    assert findings
+    for finding in findings:
+        assert finding.context.usual in flows.of[finding.orig_h]
+        assert finding.context.behaviour is kinds[0]
+        assert set(finding.context.often) == set(RELATIONS)
+        for reason in finding.reasons:
+            if reason.field in RELATIONS:
+                assert finding.context.often[reason.field] == (reason.seen, reason.of)
+
+
 def test_findings_come_in_clock_order_and_none_before_its_record(road, batches):
     for log in LOGS:
         _, findings = whole(road(log), batches[log], range(100, RECORDS, 100))
@@ -184,6 +210,16 @@ def test_what_a_record_leaves_unset_is_not_made_up(starter_bundle):
     _, (finding,) = told(roads(starter_bundle, Config(notices_per_day=1_000_000))["conn"].take(batch))
     assert finding.proto is finding.resp_h is finding.resp_p is finding.service is None
     assert set(finding.record) == {"ts", "uid", "id.orig_h", "conn_state"}
+
+
+def test_calls_as_regular_as_a_machines_are_told_with_their_interval(starter_bundle):
+    call = '{"_path":"conn","ts":%d.0,"uid":"C%d","id.orig_h":"10.0.0.1","id.resp_h":"203.0.113.9","id.resp_p":443}\n'
+    lines = "".join(call % (1_700_000_000 + 300 * i, i) for i in range(25))
+    (batch,) = Decoder("conn.log").feed(lines.encode())
+    _, findings = told(roads(starter_bundle, Config(notices_per_day=1_000_000))["conn"].take(batch))
+    assert findings[0].beat is None
+    assert findings[-1].beat == pytest.approx((300.0, 0.0, 7200.0), abs=0.5)
+    assert "It has been calling there every 300 s for at least 2 h." in message(findings[-1])
 
 
 def test_detectors_share_the_notices_of_a_day_evenly(starter_bundle):

@@ -82,7 +82,8 @@ def command(monkeypatch, capsys, *arguments):
 
 def test_a_second_instance_on_the_same_state_is_refused(office, tmp_path, monkeypatch, capsys):
     (tmp_path / "state").mkdir()
-    arguments = ["watch", tmp_path, "--bundle", office.bundle_path, "--out", tmp_path, "--state", tmp_path / "state"]
+    arguments = ["watch", tmp_path, "--bundle", office.bundle_path, "--out", tmp_path / "out"]
+    arguments += ["--state", tmp_path / "state"]
     with lock(tmp_path / "state"):
         code, told = command(monkeypatch, capsys, *arguments)
     assert code == 1

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oddlog_core.detectors.behaviour import Behaviour
+    from oddlog_core.detectors.behaviour import Behaviour, Behaviours
     from oddlog_core.features.flows import Flow
+    from oddlog_core.features.relations import Among
+    from oddlog_core.features.units import Beat
     from oddlog_core.options import FeatureSet
     from oddlog_core.records import Records
 
@@ -89,6 +91,9 @@ class Reason:
         Share of the score that this field carries, 0 to 1.
     of : float, optional
         What `seen` is a part of: how often the baseline had anything there, or the mean that a deviation is from.
+    among : {"source", "destination", "port"}, optional
+        Whose usual amount `expected` is: this source's there, all sources' there, or that of the port; None where a
+        model expects it of all that it sees.
     """
 
     field: str
@@ -96,6 +101,7 @@ class Reason:
     expected: str | float | None
     share: float
     of: float | None = None
+    among: Among | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +114,16 @@ class Context:
         What its source usually does that is nearest to it.
     behaviour : Behaviour or None
         The kind of connections that it resembles most.
+    beat : Beat or None
+        How its source has been calling there, where that was as regular as a machine's.
+    often : mapping of str to (int, int)
+        By name in `RELATIONS`, how often the baseline had it, and out of how many connections; empty where unknown.
     """
 
     usual: Flow | None
     behaviour: Behaviour | None
+    beat: Beat | None = None
+    often: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +219,25 @@ class Detector(ABC):
     def score_samples(self, records: Records, state: Any, threshold: float) -> Scored:
         """Score the next records and carry `state`, which is changed in place, past them."""
 
+    def begin(self, records: Records, state: Any, threshold: float) -> Callable[[], Scored]:
+        """Carry `state` past the next records, and give what scores them.
+
+        That, and what explains them, needs no state: it may run on another thread, once the state has gone on.
+        """
+        scored = self.score_samples(records, state, threshold)
+        return lambda: scored
+
     @abstractmethod
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """Why one score is as it is, the weightiest reason first."""
 
     def context(self, scored: Scored, index: int) -> Context | None:  # noqa: ARG002
         """What one score's record is set beside; None for a detector that has nothing of the kind."""
+        return None
+
+    @property
+    def behaviours(self) -> Behaviours | None:
+        """Kinds of behaviour that it tells apart, if it does."""
         return None
 
     def close(self, state: Any, threshold: float, now: int | None = None) -> Scored | None:  # noqa: ARG002

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +12,7 @@ import numpy as np
 from oddlog_core.features.relations import RELATIONS, UNLIKE, Relations
 from oddlog_core.features.rhythm import COUNTS, SLOT, STATISTICS, Rhythm, learn_usual
 from oddlog_core.features.vocabulary import Vocabulary, count_values
+from oddlog_core.kernels.columns import amounts, looked_up
 from oddlog_core.kernels.rolling import LARGEST, RollingState
 from oddlog_core.options import ROOM, FeatureSet
 from oddlog_core.records import MISSING
@@ -49,6 +51,8 @@ _MOST_VALUES = 48
 # Ports outside the vocabulary fall into IANA's three ranges (RFC 6335, section 6).
 _RANGES = ("system port", "user port", "dynamic port")
 _RANGE_ENDS = np.array([1024, 49152])
+_UNITS = {"duration": MICROSECONDS}
+_ROWS = 2048
 _ADDRESS = "an address"
 
 
@@ -191,35 +195,36 @@ class ConnFeatures:
         """
         n, n_numbers = len(records), len(self.spec.numbers)
         out = np.empty((n, len(self.spec.columns)))
-        for column, name in enumerate(NUMBERS):
-            values = records.integers[name]
-            out[:, column] = values
-            out[values == MISSING, column] = np.nan
-        out[:, 0] /= MICROSECONDS
-        if self.spec.rolling:
-            counts = np.stack([records.integers[name] for name in ROLLED], axis=1)
-            rolled = self.rolling.update(records.clock, counts.clip(0, LARGEST))
-            out[:, len(NUMBERS) : len(NUMBERS) + len(ROLLING)] = rolled.reshape(n, len(ROLLING))
-        first = len(NUMBERS) + len(self.spec.rolling)
+        counts = np.stack([records.integers[name] for name in ROLLED], axis=1).clip(0, LARGEST)
+        first, ports = len(NUMBERS) + len(self.spec.rolling), len(self.spec.columns) - len(self.spec.ports)
+        # Some records at a time: one column after the other, while their rows are in the processor's cache.
+        for start in range(0, n, _ROWS):
+            rows = slice(start, start + _ROWS)
+            part = out[rows]
+            for column, name in enumerate(NUMBERS):
+                amounts(records.integers[name][rows], float(_UNITS.get(name, 1)), part[:, column])
+            if self.spec.rolling:
+                rolled = self.rolling.update(records.clock[rows], counts[rows])
+                part[:, len(NUMBERS) : first] = rolled.reshape(len(part), len(ROLLING))
+            for column, (name, usual) in enumerate(self.spec.ports.items(), start=ports):
+                looked_up(records.integers[name][rows], _port_table(tuple(usual)), part[:, column])
         if self.rhythm is not None and self.relations is not None:
             often, statistics = self.rhythm.transform(records)
-            unset = np.isnan(out[:, [NUMBERS.index(name.removesuffix("_unset")) for name in UNSET]])
-            damped = np.concatenate([often, statistics, unset], axis=1)
-            out[:, first : first + damped.shape[1]] = damped
+            middle, last = first + len(COUNTS), first + len(COUNTS) + len(STATISTICS)
+            out[:, first:middle], out[:, middle:last] = often, statistics
+            for column, name in enumerate(UNSET, start=last):
+                out[:, column] = records.integers[name.removesuffix("_unset")] == MISSING
             evidence = self.relations.judge(records) if judged is None else judged
             out[:, n_numbers : n_numbers + len(EVIDENCE)] = evidence
         if self.spec.time_of_day:
             angle = 2 * np.pi * (records.clock % DAY) / DAY
             out[:, n_numbers - 2] = np.sin(angle)
             out[:, n_numbers - 1] = np.cos(angle)
-        at = n_numbers + len(self.spec.evidence)
-        for column, name in enumerate(self.spec.categories, start=at):
+        for column, name in enumerate(self.spec.categories, start=n_numbers + len(self.spec.evidence)):
             vocabulary = self._vocabularies[name]
             spell = _device if name in DEVICES else _same_service
             codes = vocabulary.encode(records.categories[DEVICES.get(name, name)], spell)
             out[:, column] = np.where(codes < 0, len(vocabulary), codes)
-        for column, (name, usual) in enumerate(self.spec.ports.items(), start=at + len(self.spec.categories)):
-            out[:, column] = _port_codes(records.integers[name], usual)
         return out
 
     def export(self) -> dict[str, Any]:
@@ -236,19 +241,17 @@ class ConnFeatures:
             self.rhythm.restore(exported["rhythm"])
 
 
+@lru_cache(maxsize=16)
+def _port_table(usual: tuple[int, ...]) -> NDArray[np.int16]:
+    """Code of every port: its position in `usual` from 1, or beyond it by range."""
+    table = len(usual) + 1 + np.searchsorted(_RANGE_ENDS, np.arange(2**16), side="right")
+    table[list(usual)] = np.arange(1, len(usual) + 1)
+    return table.astype(np.int16)
+
+
 def _power_of_two(most: int) -> int:
     """The largest power of two up to a number."""
     return 1 << max(most.bit_length() - 1, 0)
-
-
-def _port_codes(ports: NDArray[np.int64], usual: list[int]) -> NDArray[np.int64]:
-    """Position in `usual` from 1, or beyond it by range; 0 where unset."""
-    in_order = np.argsort(usual)
-    known = np.array(usual, dtype=np.int64)[in_order]
-    at = np.searchsorted(known, ports).clip(max=max(len(known) - 1, 0))
-    beyond = len(usual) + 1 + np.searchsorted(_RANGE_ENDS, ports, side="right")
-    codes = np.where(known[at] == ports, in_order[at] + 1, beyond) if len(known) else beyond
-    return np.where(ports == MISSING, 0, codes)
 
 
 def learn_spec(baseline: Sequence[Records], features: FeatureSet = "rolling") -> FeatureSpec:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from oddlog_core.features.keys import joined
+from oddlog_core.kernels.habits import narrow, refine
 from oddlog_core.kernels.keyindex import KeyIndex
 
 if TYPE_CHECKING:
@@ -113,10 +114,9 @@ class Chain:
         """
         p = np.full(len(values), 1 / (self.n_values + 1))
         for level in reversed(range(len(self.seen))):
-            count = _found(self.seen[level], self._seen[level].find(joined(contexts[level], values)))[:, 1]
-            _, total, different = _found(self.contexts[level], self._contexts[level].find(contexts[level])).T
-            own = np.maximum(count - _DISCOUNT, 0.0)
-            p = (own + (_CONCENTRATION + _DISCOUNT * different) * p) / (_CONCENTRATION + total)
+            seen_rows = self._seen[level].find(joined(contexts[level], values))
+            context_rows = self._contexts[level].find(contexts[level])
+            narrow(p, seen_rows, self.seen[level], context_rows, self.contexts[level], _DISCOUNT, _CONCENTRATION)
         surprise: NDArray[np.float64] = -np.log(p)
         return surprise
 
@@ -250,9 +250,14 @@ class Typical:
         """Mean and standard deviation to expect, (n, 2, n_amounts), in the narrowest context that is known."""
         out = np.repeat(self.usual[0].astype(np.float64), len(contexts[0]), axis=0)
         for index, usual, context in zip(self._index, self.usual[1:], contexts, strict=True):
-            rows = index.find(context)
-            known = rows >= 0
-            out[known] = usual[rows[known]]
+            refine(out, index.find(context), usual)
+        return out
+
+    def narrowest_known(self, contexts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Which context `expected` speaks of, (n,): 0 all records, 1 the widest, and so on."""
+        out = np.zeros(len(contexts[0]), np.int64)
+        for number, (index, context) in enumerate(zip(self._index, contexts, strict=True), start=1):
+            out[index.find(context) >= 0] = number
         return out
 
     def arrays(self) -> dict[str, NDArray[Any]]:

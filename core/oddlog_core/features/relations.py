@@ -6,7 +6,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Categories, Records
 
-__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Relations", "logarithms", "place"]
+__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "logarithms", "place"]
 
 RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
 """How much less likely than usual for such a connection each is, in nats: the destination for this source and service,
@@ -31,6 +31,9 @@ the service for this source, the source for this destination's service, the dest
 AMOUNTS = ("duration", "orig_bytes", "resp_bytes")
 UNLIKE = tuple(f"unlike_{name}" for name in AMOUNTS)
 """How many standard deviations each amount is from what is typical of this source, destination and service."""
+
+Among = Literal["source", "destination", "port"]
+_AMONG: tuple[Among | None, ...] = (None, "port", "destination", "source")
 
 # Nats, and standard deviations of logarithms: less is no habit but rounding.
 _LEAST_SURPRISE, _LEAST_SPREAD = 0.5, 0.1
@@ -160,6 +163,11 @@ class Relations:
         """`AMOUNTS` that are typical of such connections, (n, 3), in microseconds and bytes."""
         _, contexts = _questions(records)
         return np.expm1(self.amounts.expected(contexts)[:, 0])
+
+    def among(self, records: Records) -> list[Among | None]:
+        """Whose typical amounts those are: of this source there, of all sources there, of the port, or of all."""
+        _, contexts = _questions(records)
+        return [_AMONG[number] for number in self.amounts.narrowest_known(contexts)]
 
     def save(self, path: Path) -> None:
         """Write a file that NumPy opens as it opens its own .npz."""

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from oddlog_core.features.keys import joined, of_categories, of_integers
+from oddlog_core.kernels.damped import shrunk
 from oddlog_core.kernels.keytable import KeyTable
 from oddlog_core.kernels.streams import IntervalState, PairState, StreamState
 from oddlog_core.records import MISSING
@@ -65,6 +66,7 @@ _OF = {kind: tuple(dict.fromkeys(value for value, _, _ in _SHOWN[kind])) for kin
 _LONGEST = 6 * 3600.0
 _FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
 CAPACITY = 1 << 16
+_ROWS = 2048
 """Slots for each kind of key, unless there is room for fewer or more."""
 
 SLOT = 1100
@@ -82,25 +84,6 @@ class Usual(msgspec.Struct, frozen=True):
 
     mean: dict[str, float]
     std: dict[str, float]
-
-    def shrunk(self, damped: NDArray[np.float64], values: Sequence[str]) -> None:
-        """Add to each stream, in place, one usual record that never fades.
-
-        Not to its state: a stream that was not seen for long is then as one that never was, so that what is remembered
-        from before some day does not matter.
-
-        Parameters
-        ----------
-        damped : (n, n_values, 3, n_rates) float64
-            Weight, mean and standard deviation.
-        values : sequence of str
-        """
-        weight, mean, std = damped[:, :, 0], damped[:, :, 1], damped[:, :, 2]
-        usual = np.array([self.mean[value] for value in values])[:, None]
-        spread = np.array([self.std[value] for value in values])[:, None]
-        shrunk = (weight * mean + usual) / (weight + 1)
-        variance = (weight * (std**2 + (mean - shrunk) ** 2) + spread**2 + (usual - shrunk) ** 2) / (weight + 1)
-        damped[:, :, 1], damped[:, :, 2] = shrunk, np.sqrt(variance)
 
 
 def learn_usual(baseline: Sequence[Records]) -> Usual:
@@ -138,11 +121,17 @@ class Rhythm:
     _states: dict[str, StreamState] = field(init=False)
     _intervals: IntervalState = field(init=False, default_factory=IntervalState)
     _pairs: PairState = field(init=False)
+    _shown: dict[str, NDArray[np.int64]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         rates = 1 / np.array([*HALF_LIVES.values()])
         self._tables = {kind: KeyTable(self.capacity, float(rates.min())) for kind in (*_KINDS, "pair")}
         self._states = {kind: StreamState(np.zeros((len(_OF[kind]), 3)), rates) for kind in _KINDS}
+        halves = [*HALF_LIVES]
+        self._shown = {
+            kind: np.array([(_OF[kind].index(value), what == "std", halves.index(half)) for value, what, half in shown])
+            for kind, shown in _SHOWN.items()
+        }
         some = np.array([HALF_LIVES[half] for half in _PAIR_HALF_LIVES])
         self._pairs = PairState(np.zeros((2, 3)), 1 / some)
 
@@ -159,29 +148,33 @@ class Rhythm:
         counts : (n, len(COUNTS)) float64
         statistics : (n, len(STATISTICS)) float64
         """
-        values, halves = _values(records), [*HALF_LIVES]
+        values = _values(records)
         source, service, stream, pair, direction = _keys(records)
         keys = {"source": source, "service": service, "stream": stream}
-        counts, statistics = [], []
-        for kind in _KINDS:
+        n, n_halves = len(records), len(HALF_LIVES)
+        counts, statistics = np.empty((n, len(COUNTS))), np.empty((n, len(STATISTICS)))
+        first = 0
+        for number, kind in enumerate(_KINDS):
             slots = self._tables[kind].update(records.clock, keys[kind])
             if kind == "stream":
                 values["interval"] = _intervals(self._intervals, records, slots)
             columns = np.stack([values[value] for value in _OF[kind]], axis=1)
-            damped = self._states[kind].update(records.clock, slots, columns)
-            counts.append(damped[:, 0, 0].copy())
-            self.usual.shrunk(damped, _OF[kind])
-            statistics += [
-                damped[:, _OF[kind].index(value), ("weight", "mean", "std").index(what), halves.index(half)]
-                for value, what, half in _SHOWN[kind]
-            ]
+            shown = self._shown[kind]
+            usual = np.array([[self.usual.mean[value], self.usual.std[value]] for value in _OF[kind]])
+            # Some records at a time: what is damped of them stays in the processor's cache.
+            for start in range(0, n, _ROWS):
+                rows = slice(start, start + _ROWS)
+                damped = self._states[kind].update(records.clock[rows], slots[rows], columns[rows])
+                counts[rows, number * n_halves : (number + 1) * n_halves] = damped[:, 0, 0]
+                shrunk(damped, usual, shown, statistics[rows, first : first + len(shown)])
+            first += len(shown)
         both = np.nan_to_num(np.stack([values["sent"], values["got"]], axis=1))
         slots = self._tables["pair"].update(records.clock, pair)
         paired = self._pairs.update(records.clock, slots, direction, both)
         *_, covariance, correlation = np.moveaxis(paired, 1, 0)
         _damp(correlation, np.abs(covariance))
-        statistics += [paired[:, 3 + i, r] for i in range(len(_PAIR)) for r in range(len(_PAIR_HALF_LIVES))]
-        return np.concatenate(counts, axis=1), np.stack(statistics, axis=1)
+        statistics[:, first:] = paired[:, 3:].reshape(n, len(STATISTICS) - first)
+        return counts, statistics
 
     def export(self) -> dict[str, Any]:
         """State as a tree of dicts and arrays."""

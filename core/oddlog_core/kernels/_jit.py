@@ -18,8 +18,16 @@ from numba.core.caching import (
     UserProvidedCacheLocator,
     UserWideCacheLocator,
 )
+from numba.np import linalg
 
 from oddlog_core.errors import UncachedWarning
+
+# Whether there is a BLAS, numba asks SciPy, whose import takes a tenth of a second. No kernel needs it, and what
+# does, `np.dot`, asks for itself.
+_ensure_blas, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+import numba.np.arraymath  # noqa: E402, F401
+
+linalg.ensure_blas = _ensure_blas
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,10 +10,11 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from oddlog_core.kernels._jit import kernel
+from oddlog_core.kernels.cuts import DATA
 from oddlog_core.records import MISSING, MISSING_CODE
 
-__all__ = ["CODE", "COUNT", "DATA", "FLAG", "INTERVAL", "LATEST", "PORT", "SKIP", "TEXT", "TIME", "columns", "cut"]
-__all__ += ["gather", "is_digit", "word"]
+__all__ = ["CODE", "COUNT", "FLAG", "INTERVAL", "LATEST", "PORT", "SKIP", "TEXT", "TIME", "columns", "gather"]
+__all__ += ["is_digit", "word"]
 
 SKIP, TIME, INTERVAL, COUNT, PORT, FLAG, CODE, TEXT = range(8)
 """What a column holds: nothing of interest, seconds that must be there, seconds, a count, a port, a flag, one of few
@@ -21,9 +22,6 @@ texts, one of many."""
 
 LATEST = 7_258_118_400
 """2200-01-01 in seconds: later times, and longer intervals, are odd."""
-
-DATA = "Array(uint8, 1, 'C', readonly=True)"
-"""Signature of the bytes of a log, which nobody may write to."""
 
 _ODD = -1
 _ROWS = 512
@@ -34,7 +32,7 @@ _EXACT = 1 << 20
 
 # Knuth's multiplicative hashing, The Art of Computer Programming 3, section 6.4: 2**64 / golden ratio.
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_NEWLINE, _POINT = ord("\n"), ord(".")
+_POINT = ord(".")
 
 
 @intrinsic
@@ -268,35 +266,6 @@ def _number_cells(data, starts, afters, unset, spelled, kind, out, odd):
             value = _seconds(data, start, end) if kind <= INTERVAL else _count(data, start, end)
         out[row] = value
         odd[row] |= value < 0 or (kind == PORT and value > 65535)
-
-
-@kernel(f"Tuple((int32[::1], int64))({DATA}, uint8)")
-def cut(data, separator):
-    """Where cells begin.
-
-    Parameters
-    ----------
-    data : (n_bytes,) uint8
-        Less than 2**31 bytes.
-    separator : uint8
-
-    Returns
-    -------
-    cuts : (1 + n_cells,) int32
-        0, then the place after every separator and newline.
-    n_lines : int
-        Newlines.
-    """
-    n = data.shape[0]
-    cuts = np.empty(n + 2, np.int32)
-    cuts[0] = 0
-    n_cuts, n_lines = np.uint64(1), np.int64(0)
-    for at in range(n):
-        # Stored at every byte and kept at some: no branch to mispredict, 2 times faster than `if`.
-        cuts[n_cuts] = at + 1
-        n_cuts += np.uint64((data[at] == _NEWLINE) | (data[at] == separator))
-        n_lines += data[at] == _NEWLINE
-    return cuts[: np.int64(n_cuts)], n_lines
 
 
 @kernel(

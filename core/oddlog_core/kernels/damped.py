@@ -24,6 +24,7 @@ __all__ = [
     "RATES",
     "intervals",
     "pair_statistics",
+    "shrunk",
     "statistics",
 ]
 
@@ -98,6 +99,9 @@ def statistics(times, slots, values, rates, start, since, latest, moments):
     Table I's ``w``, ``LS/w`` and ``sqrt(|SS/w - (LS/w)**2|)``. A stream that has no value left, or whose weight has
     halved 500 times without one, has 0 in all three. Where the clock falls, every stream starts anew.
 
+    Tried and rejected: all decays first and then column by column, free of branches for the vectoriser, which took a
+    quarter longer.
+
     Parameters
     ----------
     times : (n,) int64
@@ -155,6 +159,38 @@ def statistics(times, slots, values, rates, start, since, latest, moments):
                 out[i, c, 0, r], out[i, c, 1, r] = weight, mean
                 out[i, c, 2, r] = sqrt(deviations / weight) if weight > 0.0 else 0.0
     return out
+
+
+@kernel("void(float64[:, :, :, ::1], float64[:, ::1], int64[:, ::1], float64[:, :])")
+def shrunk(damped, usual, shown, out):
+    """Means and standard deviations with one usual record more in each stream, which never fades.
+
+    Not in the streams themselves: one that was not seen for long is then as one that never was, so that what is
+    remembered from before some day does not matter.
+
+    Parameters
+    ----------
+    damped : (n, n_columns, 3, n_rates) float64
+        As `statistics` gives them.
+    usual : (n_columns, 2) float64
+        Mean and standard deviation.
+    shown : (n_shown, 3) int64
+        A column, whether its deviation is wanted and not its mean, and a rate.
+    out : (n, n_shown) float64
+        Is filled.
+    """
+    for i in range(damped.shape[0]):
+        for j in range(shown.shape[0]):
+            column, rate = shown[j, 0], shown[j, 2]
+            weight, mean, deviation = damped[i, column, 0, rate], damped[i, column, 1, rate], damped[i, column, 2, rate]
+            middle, spread = usual[column, 0], usual[column, 1]
+            together = (weight * mean + middle) / (weight + 1.0)
+            if shown[j, 1]:
+                squares = weight * (deviation * deviation + (mean - together) ** 2)
+                squares = squares + spread * spread + (middle - together) ** 2
+                out[i, j] = sqrt(squares / (weight + 1.0))
+            else:
+                out[i, j] = together
 
 
 @kernel(

@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 
 from oddlog_core.kernels._jit import kernel
-from oddlog_core.kernels.cells import CODE, DATA, FLAG, TEXT, is_digit, word
+from oddlog_core.kernels.cells import CODE, FLAG, TEXT, is_digit, word
+from oddlog_core.kernels.cuts import DATA
 
 __all__ = ["NAMES_LOG", "REFUSED", "split"]
 

@@ -36,7 +36,14 @@ def _choice(name: str, values: Any, text: str) -> Callable[[Callable[..., Any]],
 @_choice("--schedule", Schedule, "Of its learning rate.")
 @_choice("--loss", Loss, "Of its training.")
 @click.option("--comment", default="", help="Kept in the bundle: what it is for.")
-def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment: str, **chosen: str | None) -> None:
+def train(
+    logs: tuple[str, ...],
+    bundle: Path,
+    config_path: Path | None,
+    settings: tuple[str, ...],
+    comment: str,
+    **chosen: str | None,
+) -> None:
     """Learn what is normal from LOGS and write it to a bundle.
 
     LOGS are files, globs and folders with conn, ntlm and dce_rpc logs. The latest quarter of them is held back to set
@@ -53,7 +60,7 @@ def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment
     from oddlog.logs import open_logs
 
     started = time.monotonic()
-    config = read_config(config_path)
+    config = read_config(config_path, settings)
     wanted = {name: value for name, value in chosen.items() if value}
     config = msgspec.structs.replace(config, train=msgspec.structs.replace(config.train, **wanted))
     with progress() as bar:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from oddlog_core.kernels.cells import cut
+from oddlog_core.kernels.cuts import cut
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

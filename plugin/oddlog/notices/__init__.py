@@ -1,6 +1,7 @@
 """Findings to notices: what is said, in which words, and where it is written."""
 
-from oddlog.notices.amounts import rarity_words
+from oddlog.notices.amounts import duration_words, rarity_words, share_words
+from oddlog.notices.beside import amount_words, behaviour_name, beside_words, typical_words
 from oddlog.notices.finding import Finding
 from oddlog.notices.notice import MOST_BYTES, TSV_HEADER, json_line, tsv_line
 from oddlog.notices.ordinals import Ordinals
@@ -15,10 +16,16 @@ __all__ = [
     "NoticeWriter",
     "Ordinals",
     "Remark",
+    "amount_words",
+    "behaviour_name",
+    "beside_words",
+    "duration_words",
     "json_line",
     "message",
     "notice_ids",
     "rarity_words",
     "reason_words",
+    "share_words",
     "tsv_line",
+    "typical_words",
 ]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oddlog_core.detectors.contract import Reason
+    from oddlog_core.detectors.contract import Context, Reason
+    from oddlog_core.features.units import Beat
 
 __all__ = ["Finding"]
 
@@ -39,6 +40,8 @@ class Finding:
         The record's fields that are set, by Zeek's names; times and intervals in microseconds. Empty for a host-window.
     ordinal : int
         How many there were before it that are the same in all of this.
+    context : Context or None
+        What it is set beside.
     """
 
     log: str
@@ -61,6 +64,12 @@ class Finding:
     bundle: str
     record: Mapping[str, Any] = field(default_factory=dict)
     ordinal: int = 0
+    context: Context | None = None
+
+    @property
+    def beat(self) -> Beat | None:
+        """How its source has been calling there, where that was regular."""
+        return self.context.beat if self.context is not None else None
 
     @property
     def id(self) -> str:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from oddlog.notices.amounts import rarity_words
+from oddlog.notices.beside import behaviour_name, flow_words
 from oddlog.notices.remark import Remark
 from oddlog.notices.words import message, reason_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from oddlog_core.detectors.contract import Context
 
     from oddlog.notices.finding import Finding
 
@@ -67,6 +70,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
                 "field": reason.field,
                 "seen": reason.seen,
                 "expected": reason.expected,
+                "of": reason.of,
                 "share": round(reason.share, 4),
                 "text": reason_words(reason, finding),
             },
@@ -103,6 +107,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
                 "score": finding.score,
                 "rarity": finding.rarity,
                 "reasons": reasons,
+                **_beside(finding.context, most),
             },
         },
         most,
@@ -131,6 +136,23 @@ def _of(finding: Finding | Remark, suppress_for: float, most: int) -> dict[str, 
     if isinstance(finding, Remark):
         return _own_fields(finding, suppress_for, most)
     return _fields(finding, suppress_for, most)
+
+
+def _beside(context: Context | None, most: int) -> dict[str, Any]:
+    """What the record is set beside: its source's nearest usual flow, its kind of behaviour, its beat; in seconds."""
+    if context is None:
+        return {}
+    said: dict[str, Any] = {}
+    if context.usual is not None:
+        flow = msgspec.structs.asdict(context.usual)
+        flow["duration"] = None if flow["duration"] is None else flow["duration"] / 1e6
+        said["usual"] = _set({**flow, "text": flow_words(context.usual)}, most)
+    if context.behaviour is not None:
+        kind = context.behaviour
+        said["behaviour"] = _set({"name": behaviour_name(kind), "share": kind.share}, most)
+    if context.beat is not None:
+        said["beat"] = {key: round(value, 3) for key, value in context.beat._asdict().items()}
+    return said
 
 
 def _time(moment: int) -> msgspec.Raw:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from oddlog.notices import calls, connections, logons
@@ -29,7 +30,8 @@ def _speaker(finding: Finding) -> ModuleType:
 
 def reason_words(reason: Reason, finding: Finding) -> str:
     """One reason by itself: what was seen, and what is usual."""
-    return str(_speaker(finding).clauses([reason], finding)[0])
+    alone = dataclasses.replace(finding, context=None)
+    return str(_speaker(finding).clauses([reason], alone)[0])
 
 
 def message(finding: Finding) -> str:

@@ -9,6 +9,7 @@ from oddlog.tail.checkpoint import (
     to_bytes,
     write_durably,
 )
+from oddlog.tail.discovery import live_logs
 from oddlog.tail.follower import Chunk
 from oddlog.tail.identity import FileIdentity, FilePosition, TailPosition
 from oddlog.tail.tailer import Tailer
@@ -21,6 +22,7 @@ __all__ = [
     "FilePosition",
     "TailPosition",
     "Tailer",
+    "live_logs",
     "lock",
     "read_checkpoint",
     "sync_folder",

@@ -15,7 +15,7 @@ from oddlog_core.detectors.contract import Detector, FitOptions
 from oddlog_core.errors import BaselineError
 from oddlog_core.records import Records
 from oddlog_core.span import cut
-from road import answer, batches_cut, batches_of
+from road import answer, answer_of_begun, batches_cut, batches_of
 
 FEW = settings(max_examples=12)
 
@@ -63,6 +63,14 @@ def test_batches_of_any_size_get_the_same_scores_findings_and_reasons(case, size
 @given(CUTS)
 def test_cuts_anywhere_change_nothing(case, cuts):
     assert answer(case.detector, batches_cut(case.later, cuts), case.threshold) == answer(
+        case.detector, [case.later], case.threshold
+    )
+
+
+@FEW
+@given(CUTS)
+def test_what_was_begun_is_scored_and_explained_the_same_once_the_state_has_gone_on(case, cuts):
+    assert answer_of_begun(case.detector, batches_cut(case.later, cuts), case.threshold) == answer(
         case.detector, [case.later], case.threshold
     )
 

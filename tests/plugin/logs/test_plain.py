@@ -14,6 +14,7 @@ from oddlog.logs.plain import plain_objects, plain_rows
 from oddlog.logs.times import microseconds
 from oddlog.logs.tsv import Header
 from oddlog_core.kernels import cells
+from oddlog_core.kernels.cuts import cut
 
 LOGS = st.sampled_from(sorted(ZEEK_TYPES))
 DIGITS = st.text("0123456789", max_size=20)
@@ -243,7 +244,7 @@ def test_an_interval_is_rounded_as_its_double_or_left_alone(text):
 def test_codes_are_one_to_one_with_texts(texts, unset):
     texts = [text.replace(b",", b";").replace(b"\n", b" ") for text in texts]
     data = np.frombuffer(b",".join([*texts, b""]), np.uint8)
-    cuts, _ = cells.cut(data, ord(","))
+    cuts, _ = cut(data, ord(","))
     starts, afters = np.split(np.array([cuts[:-1], cuts[1:]])[:, : len(texts), None], 2)
     _, (codes,), (where,), (n,), odd = cells.columns(
         data, starts[0], afters[0], np.array([cells.CODE]), unset[0], False

@@ -19,11 +19,16 @@ def sent(seen, expected, share=0.5, side="orig", what="bytes"):
     [
         (0.0, "0 s"),
         (1e-5, "under 1 ms"),
-        (0.0431, "43.1 ms"),
+        (0.0431, "43 ms"),
+        (0.9514, "951 ms"),
+        (9.96, "10 s"),
         (0.9999, "1 s"),
         (59.0, "59 s"),
         (2280.0, "38 min"),
-        (86_400.0, "1 day"),
+        (90.0, "90 s"),
+        (131.0, "2.2 min"),
+        (5400.0, "90 min"),
+        (86_400.0, "24 h"),
         (172_800.0, "2 days"),
         (1e9, "11,574 days"),
     ],
@@ -78,7 +83,7 @@ def test_rarity_is_told_in_days(days, words):
 def test_the_message_reads_as_the_design_promises(make_finding):
     finding = make_finding(reasons=(sent(1.2e9, 40_000.0),))
     assert message(finding) == (
-        "10.2.4.17 sent 1.2 GB to 203.0.113.9:443 (tcp/ssl) over 38 min; about 40 kB is usual for such a connection. "
+        "10.2.4.17 sent 1.2 GB to 203.0.113.9:443 (tcp/ssl) in 38 min; such connections usually send about 40 kB. "
         "Once in 90 days."
     )
 
@@ -90,8 +95,8 @@ def test_bytes_and_packets_of_one_side_are_one_clause(make_finding):
         sent(4_954_085.0, 47_968.6, 0.2),
     )
     assert message(make_finding(reasons=reasons, record={"duration": 400_000})) == (
-        "10.2.4.17 sent 4.95 MB in 3,397 packets to 203.0.113.9:443 (tcp/ssl); about 48 kB in 440 packets is usual for "
-        "such a connection. Also: got back 2.26 kB (usually about 41 MB). Once in 90 days."
+        "10.2.4.17 sent 4.95 MB in 3,397 packets to 203.0.113.9:443 (tcp/ssl) and got back 2.26 kB; such connections "
+        "usually send about 48 kB in 440 packets and get about 41 MB back. Once in 90 days."
     )
 
 
@@ -104,8 +109,8 @@ def test_a_reason_that_carries_next_to_nothing_stays_out_of_the_message_but_not_
 def test_bytes_are_told_before_packets_that_weigh_more(make_finding):
     reasons = (sent(471_091.0, 1_927.0, 0.4, side="resp", what="pkts"), sent(1.38e9, 44_200.0, 0.2))
     assert message(make_finding(reasons=reasons)) == (
-        "10.2.4.17 sent 1.38 GB to 203.0.113.9:443 (tcp/ssl) over 38 min; about 44 kB is usual for such a connection. "
-        "Also: got back 471,091 packets (usually about 1,900 packets). Once in 90 days."
+        "10.2.4.17 sent 1.38 GB to 203.0.113.9:443 (tcp/ssl) in 38 min and got back 471,091 packets; such connections "
+        "usually send about 44 kB and get about 1,900 packets back. Once in 90 days."
     )
 
 
@@ -118,7 +123,7 @@ def test_a_port_that_was_picked_at_random_is_not_the_headline(make_finding):
 def test_the_length_is_not_told_twice(make_finding):
     finding = make_finding(reasons=(sent(1.2e9, 40_000.0), Reason("duration", 2280.0, 12.0, 0.3)))
     assert message(finding).count("38 min") == 1
-    assert "lasted 38 min (usually about 12 s)" in message(finding)
+    assert "in 38 min; such connections usually send about 40 kB and take about 12 s." in message(finding)
 
 
 def test_windows_that_overlap_are_told_once(make_finding):
@@ -136,7 +141,7 @@ def test_windows_that_overlap_are_told_once(make_finding):
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (Reason("duration", 3129.9, 47.5, 1.0), "lasted 52.2 min (usually about 48 s)"),
+        (Reason("duration", 3129.9, 47.5, 1.0), "lasted 52 min (usually about 48 s)"),
         (Reason("duration", None, 47.5, 1.0), "has no duration (usually about 48 s)"),
         (sent(None, 200.0), "sent an unlogged number of bytes (usually about 200 bytes)"),
         (sent(0.0, 1.0, side="resp", what="pkts"), "got back no packets (usually about 1 packet)"),

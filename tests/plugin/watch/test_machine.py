@@ -18,7 +18,7 @@ from live import Script
 from oddlog.tail import read_checkpoint
 from witness import Killed, Sensor
 
-LONG = "ODDLOG_LONG" in os.environ
+LONG = "TEST_LONG" in os.environ
 SOURCES = ("conn.log", "conn_logger-1.log", "ntlm.log")
 
 

@@ -13,7 +13,7 @@ import witness
 from oddlog.watch import checkpoints
 from witness import Sensor
 
-KILLS = 100 if "ODDLOG_LONG" in os.environ else 10
+KILLS = 100 if "TEST_LONG" in os.environ else 10
 SOURCES = ("conn.log", "conn_logger-1.log", "conn_logger-2.log", "ntlm.log")
 
 
