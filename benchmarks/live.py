@@ -100,7 +100,7 @@ def idle(folder: Path) -> None:
     after = watch.now
     busy = 100 * (after["cpu"] - before["cpu"]) / (after["t"] - before["t"])
     print(
-        f"idle: {busy:.2f} % of a core, of which saying so ten times a second is a part; RSS {after['rss']:.0f} MB; "
+        f"idle: {busy:.2f} % of a core, of which saying so twice a second is a part; RSS {after['rss']:.0f} MB; "
         f"stopped in {watch.stop():.2f} s",
         flush=True,
     )
