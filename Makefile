@@ -43,6 +43,7 @@ bench: $(DEV)/.benched
 # What is found, not how fast: learns for minutes, and prints what README.md says in words.
 bench-long: $(DEV)/.benched
 	$(DEV)/bin/python benchmarks/attacks.py
+	$(DEV)/bin/python benchmarks/captures.py
 
 # Twenty minutes; `make soak MINUTES=2` for a try.
 soak: $(DEV)/.benched

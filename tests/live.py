@@ -26,7 +26,7 @@ LOGS = ("conn", "ntlm", "dce_rpc")
 SHARES = [step / 30 for step in range(1, 31)]
 """Of all rows, to write a step at a time."""
 WINDOW = 600
-CONFIG = Config(notices_per_day=3000)
+CONFIG = Config(notices_per_day=12_000)
 """Many notices, so that there is something to compare."""
 
 Lines = dict[str, list[bytes]]

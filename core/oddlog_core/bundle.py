@@ -12,7 +12,8 @@ import msgspec
 from oddlog_core.calibration import Calibration  # noqa: TC001  # msgspec reads the annotations
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.hosts import HostsDetector
-from oddlog_core.detectors.kmodes import KModesDetector
+from oddlog_core.detectors.kmodes import HostEventsDetector, KModesDetector
+from oddlog_core.detectors.operations import OperationsDetector
 from oddlog_core.errors import BundleError
 
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["DETECTORS", "FORMAT", "About", "Bundle", "Trained", "check_free", "read_bundle", "write_bundle"]
 
 FORMAT = 1
-DETECTORS: tuple[type[Detector], ...] = (AutoencoderDetector, KModesDetector, HostsDetector)
+DETECTORS: tuple[type[Detector], ...] = (
+    AutoencoderDetector,
+    KModesDetector,
+    HostsDetector,
+    OperationsDetector,
+    HostEventsDetector,
+)
 MANIFEST = "bundle.json"
 
 
@@ -74,6 +81,11 @@ class Trained:
     detector: Detector
     calibration: Calibration
     about: About
+
+    def threshold(self, days: float) -> float:
+        """Score from which a record is odd: its detector's own, or the lowest that is as rare as once in `days`."""
+        own = self.detector.threshold
+        return self.calibration.threshold(days) if own is None else own
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from oddlog_core.options import FlowOptions
 
 from oddlog import __version__
 from oddlog.errors import OddlogError
+from oddlog.logs import LOGS
 from oddlog.pipeline import Clock
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def train(
     left_out: dict[str, str] = {}
     for kind in DETECTORS:
         if kind.log not in logs.names:
-            left_out[kind.log] = "no such log was given"
+            # Who has no host events does not miss them.
+            if kind.log in LOGS:
+                left_out[kind.log] = "no such log was given"
             continue
         on_progress(kind.name, 0.0)
         clock = Clock(config.conn.order)
@@ -96,6 +99,8 @@ def train(
                 config.train.epochs,
                 config.train.seed,
             ),
+            profile=config.ntlm.profile,
+            modes=config.ntlm.modes,
             progress=partial(on_progress, kind.name),
         )
         if not baseline:

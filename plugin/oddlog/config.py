@@ -13,7 +13,7 @@ import zoneinfo
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Schedule  # noqa: TC002 - read at run time
+from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Profile, Schedule  # noqa: TC002 - read at run time
 
 from oddlog.errors import ConfigError
 from oddlog.keys import keys, tables
@@ -31,6 +31,7 @@ __all__ = [
     "DceRpcConfig",
     "LogConfig",
     "MetricsConfig",
+    "NtlmConfig",
     "TrainConfig",
     "gather_config",
     "read_config",
@@ -40,6 +41,10 @@ Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Order = Literal["end", "start"]
 Format = Literal["json", "tsv"]
 LogFormat = Literal["logfmt", "json"]
+Modes = Annotated[
+    Annotated[int, msgspec.Meta(ge=1, le=100)] | Literal["auto"],
+    msgspec.Meta(description='a whole number from 1 to 100, or "auto"'),
+]
 TimeZone = Annotated[str, msgspec.Meta(description="an IANA time zone such as Europe/Berlin")]
 Networks = Annotated[
     dict[str, Annotated[str, msgspec.Meta(min_length=1)]],
@@ -69,6 +74,21 @@ class DceRpcConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     window_minutes: Annotated[float, msgspec.Meta(ge=0.1, le=10080)] = 60.0
+
+
+class NtlmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[ntlm]``.
+
+    Attributes
+    ----------
+    profile : {"default", "classic"}
+        What is seen of a logon; `classic` is nine fields, and a notice where more than six of them differ.
+    modes : int or "auto"
+        Kinds of usual logons; `auto` chooses their number.
+    """
+
+    profile: Profile = "default"
+    modes: Modes = 10
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,7 +169,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_limit : int
         MB that `watch` may take; tables are as large as that allows, and what is evicted is counted. `score` has the
         same tables, so that both find the same.
-    conn, dce_rpc, metrics, log, train
+    conn, dce_rpc, ntlm, metrics, log, train
         Tables of their own.
     """
 
@@ -161,6 +181,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_limit: Annotated[int, msgspec.Meta(ge=450, le=1_000_000)] = 600
     conn: ConnConfig = msgspec.field(default_factory=ConnConfig)
     dce_rpc: DceRpcConfig = msgspec.field(default_factory=DceRpcConfig)
+    ntlm: NtlmConfig = msgspec.field(default_factory=NtlmConfig)
     metrics: MetricsConfig = msgspec.field(default_factory=MetricsConfig)
     log: LogConfig = msgspec.field(default_factory=LogConfig)
     train: TrainConfig = msgspec.field(default_factory=TrainConfig)

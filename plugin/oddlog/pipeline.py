@@ -154,7 +154,7 @@ class Road:
         self.clock = Clock(order)
         self._bundle = bundle
         self._trained = {one.detector.name: one for one in trained}
-        self._thresholds = {name: one.calibration.threshold(days) for name, one in self._trained.items()}
+        self._thresholds = {name: one.threshold(days) for name, one in self._trained.items()}
         self._states = {name: one.detector.new_state() for name, one in self._trained.items()}
         self.seconds = dict.fromkeys(self._trained, 0.0)
 
@@ -256,6 +256,8 @@ class Road:
             odd = np.flatnonzero(scored.odd).tolist()
             findings += [self._finding(one, scored, i, float(rarity[i]), batch) for i in odd]
             scores.append(self._rows(one, scored, p_value, rarity, batch))
+        # As `score` orders them: a window that closes is told of by each detector in turn, all at one moment.
+        findings.sort(key=lambda finding: (finding.clock, finding.detector))
         return Outcome(scores, findings, since, until, fell)
 
     def _rows(
@@ -297,7 +299,8 @@ class Road:
     def _finding(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Finding:
         row = int(scored.row[i])
         record: dict[str, Any] = {}
-        if scored.host is not None and scored.since is not None:
+        of_window = scored.host is not None and (row < 0 or not one.detector.tells_records)
+        if of_window and scored.host is not None and scored.since is not None:
             record["id.orig_h"], ts = scored.host[i] or None, int(scored.since[i])
         elif batch is not None:
             record = _record(batch, row)
@@ -314,7 +317,7 @@ class Road:
             resp_h=record.get("id.resp_h"),
             resp_p=record.get("id.resp_p"),
             # NTLM and DCE-RPC come over TCP, and their logs do not say so.
-            proto=record.get("proto") if self.log == "conn" or scored.host is not None else "tcp",
+            proto="tcp" if self.log in {"ntlm", "dce_rpc"} and not of_window else record.get("proto"),
             service=record.get("service"),
             username=record.get("username"),
             window=one.detector.window,
@@ -322,7 +325,7 @@ class Road:
             rarity=rarity,
             reasons=one.detector.explain(scored, i),
             bundle=self._bundle,
-            record={} if scored.host is not None else record,
+            record={} if of_window else record,
             context=one.detector.context(scored, i),
         )
 

@@ -67,8 +67,8 @@ def test_written_and_read_back_it_answers_the_same(trained, written):
         assert found == answer(trained[name].detector, [LATER[name]], threshold)
 
 
-def test_all_of_it_is_json_or_onnx(written):
-    assert {path.suffix for path in files_in(written)} <= {".json", ".onnx"}
+def test_all_of_it_is_json_onnx_or_plain_arrays(written):
+    assert {path.suffix for path in files_in(written)} <= {".json", ".npz", ".onnx"}
     for path in written.rglob("*.json"):
         json.loads(path.read_text())
 

@@ -16,6 +16,7 @@ from oddlog.config import (
     DceRpcConfig,
     LogConfig,
     MetricsConfig,
+    NtlmConfig,
     TrainConfig,
     gather_config,
     read_config,
@@ -42,6 +43,10 @@ order = "start"
 
 [dce_rpc]
 window_minutes = 30
+
+[ntlm]
+profile = "classic"
+modes = "auto"
 
 [metrics]
 port = 9417
@@ -82,6 +87,7 @@ def test_every_key_is_taken(read):
         networks={"10.2.0.0/16": "clients", "2001:db8::/32": "servers", "192.0.2.7": "the printer"},
         conn=ConnConfig(order="start"),
         dce_rpc=DceRpcConfig(window_minutes=30.0),
+        ntlm=NtlmConfig(profile="classic", modes="auto"),
         metrics=MetricsConfig(port=9417),
         log=LogConfig(format="json", per_minute=5),
         train=TrainConfig(held_back=0.5, epochs=3, seed=7),
@@ -108,6 +114,9 @@ def test_a_configuration_does_not_change(read):
     ("content", "key"),
     [
         ("notices_per_day = 0", "notices_per_day"),
+        ("[ntlm]\nprofile = 'nine'", "ntlm.profile"),
+        ("[ntlm]\nmodes = 0", "ntlm.modes"),
+        ("[ntlm]\nmodes = 'some'", "ntlm.modes"),
         ("notices_per_day = nan", "notices_per_day"),
         ("notices_per_day = inf", "notices_per_day"),
         ("notices_per_day = true", "notices_per_day"),

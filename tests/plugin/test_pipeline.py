@@ -49,10 +49,11 @@ def road(starter_bundle):
 
 
 def told(outcomes):
-    """Rows of the scores file, then the findings."""
+    """Rows of the scores file, then the findings: each detector's in order, whose turn it is follows from the cuts."""
     outcomes = list(outcomes)
     rows = [row for outcome in outcomes for scores in outcome.scores for row in scores.to_pylist()]
-    return rows, [finding for outcome in outcomes for finding in outcome.findings]
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    return sorted(rows, key=lambda row: row["detector"]), sorted(findings, key=lambda finding: finding.detector)
 
 
 def take(road, batch, cuts=()):
@@ -64,7 +65,10 @@ def take(road, batch, cuts=()):
 def whole(road, batch, cuts=()):
     rows, findings = told(take(road, batch, cuts))
     more_rows, more_findings = told(road.close())
-    return rows + more_rows, findings + more_findings
+    return (
+        sorted(rows + more_rows, key=lambda row: row["detector"]),
+        sorted(findings + more_findings, key=lambda finding: finding.detector),
+    )
 
 
 @pytest.mark.parametrize("log", LOGS)
@@ -118,7 +122,7 @@ def test_scores_are_rows_of_the_contract(road, batches, log):
     assert all(0 < row["p_value"] <= 1 and row["rarity"] > 0 for row in rows)
     if log == "dce_rpc":
         assert {row["window_s"] for row in rows} == {3600.0}
-        assert len({(row["orig_h"], row["ts"]) for row in rows}) == len(rows)
+        assert len({(row["detector"], row["orig_h"], row["ts"]) for row in rows}) == len(rows)
         assert {row["uid"] for row in rows} == {row["resp_h"] for row in rows} == {None}
     else:
         assert [row["uid"] for row in rows] == batches[log].table["uid"].to_pylist()
@@ -129,15 +133,20 @@ def test_scores_are_rows_of_the_contract(road, batches, log):
 def test_a_finding_is_what_passes_the_threshold_and_tells_of_its_record(road, batches, log, starter_bundle):
     rows, findings = whole(road(log), batches[log])
     days = len(starter_bundle.trained) / CONFIGS[log].notices_per_day
-    (one,) = (one for one in starter_bundle.trained.values() if one.detector.log == log)
-    threshold = one.calibration.threshold(days)
-    key = {"dce_rpc": ("orig_h", "ts")}.get(log, ("uid", "ts", "orig_h", "resp_h"))
-    odd = {tuple(row[name] for name in key) for row in rows if row["score"] >= threshold}
-    assert odd
+    trained = {name: one for name, one in starter_bundle.trained.items() if one.detector.log == log}
+    thresholds = {name: one.calibration.threshold(days) for name, one in trained.items()}
+    # A host-window is told of as a whole, or by the record in it that decided.
+    key, whole_of = ("detector", "ts", "orig_h"), 3_600_000_000
+    if log != "dce_rpc":
+        key, whole_of = (*key, "uid", "resp_h"), 1
+    odd = {tuple(row[name] for name in key) for row in rows if row["score"] >= thresholds[row["detector"]]}
+    assert {name for name, *_ in odd} == set(trained)
     found = [
-        tuple({"ts": finding.ts / 1e6}.get(name) or getattr(finding, name) for name in key) for finding in findings
+        tuple({"ts": finding.ts // whole_of * whole_of / 1e6}.get(name) or getattr(finding, name) for name in key)
+        for finding in findings
     ]
     assert set(found) == odd
+    assert all((finding.uid is None) == (not finding.record) for finding in findings)
     assert all(finding.reasons and finding.rarity >= days for finding in findings)
     assert len({finding.id for finding in findings}) == len(findings)
     assert {finding.bundle for finding in findings} == {starter_bundle.digest}
@@ -226,6 +235,7 @@ def test_detectors_share_the_notices_of_a_day_evenly(starter_bundle):
     few, many = (roads(starter_bundle, Config(notices_per_day=n)) for n in (20, 100_000))
     assert set(few) == set(many) == set(LOGS)
     for log in LOGS:
-        (one,) = (one for one in starter_bundle.trained.values() if one.detector.log == log)
-        assert list(few[log]._thresholds.values()) == [one.calibration.threshold(3 / 20)]
-        assert list(many[log]._thresholds.values()) == [one.calibration.threshold(3 / 100_000)]
+        calibrations = [one.calibration for one in starter_bundle.trained.values() if one.detector.log == log]
+        n = len(starter_bundle.trained)
+        assert list(few[log]._thresholds.values()) == [one.threshold(n / 20) for one in calibrations]
+        assert list(many[log]._thresholds.values()) == [one.threshold(n / 100_000) for one in calibrations]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from oddlog_core.features.flows import Flow
     from oddlog_core.features.relations import Among
     from oddlog_core.features.units import Beat
-    from oddlog_core.options import FeatureSet
+    from oddlog_core.options import FeatureSet, Profile
     from oddlog_core.records import Records
 
 __all__ = ["Context", "Detector", "FitOptions", "Fitted", "Reason", "Scored"]
@@ -45,6 +45,10 @@ class FitOptions:
         Feature set of conn records.
     flow : FlowOptions
         How the conn autoencoder is trained.
+    profile : {"default", "classic"}
+        What is seen of a logon.
+    modes : int or "auto"
+        How many kinds of logons there are.
     progress : callable
         Called with the share done, 0 to 1.
     """
@@ -56,6 +60,8 @@ class FitOptions:
     window: int = 3_600_000_000
     features: FeatureSet = "full"
     flow: FlowOptions = field(default_factory=FlowOptions)
+    profile: Profile = "default"
+    modes: int | Literal["auto"] = 10
     progress: Callable[[float], None] = lambda _: None
 
 
@@ -184,6 +190,12 @@ class Detector(ABC):
 
     window: int | None = None
     """Length in microseconds of the host-windows it scores; None where it scores records."""
+
+    tells_records: ClassVar[bool] = False
+    """Whether a host-window is told of by the record that decided it, where one did."""
+
+    threshold: float | None = None
+    """Score from which a record is odd, whatever the budget; None where the budget decides."""
 
     warm_up: int = 0
     """Microseconds of records after which a new state is as if it had seen all of the log."""

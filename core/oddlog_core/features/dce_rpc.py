@@ -18,8 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["COUNTS", "NAME", "HostWindow"]
 
 COUNTED = ("id.resp_h", "endpoint", "operation")
-COUNTS = ("operations", "distinct responders", "distinct endpoints", "distinct operations")
-"""Columns of a profile: records, then distinct values of id.resp_h, endpoint and operation."""
+COUNTS = (
+    "operations",
+    "distinct responders",
+    "distinct endpoints",
+    "distinct operations",
+    "calls to one responder",
+    "calls to one endpoint",
+    "calls of one operation",
+)
+"""Columns of a profile: records, distinct values of id.resp_h, endpoint and operation, and how often each field's most
+frequent value was."""
 
 
 NAME = 1000
@@ -55,7 +64,7 @@ class HostWindow:
         -------
         hosts : (stop - start,) int64
             Which of `self.hosts` each record's originator is.
-        counts : (stop - start, 4) int64
+        counts : (stop - start, 7) int64
             That host's `COUNTS` so far, this record included; zeros where the host is none of them, and -1.
         """
         hosts = self._encode("id.orig_h", records.categories["id.orig_h"], start, stop)
@@ -88,7 +97,7 @@ class HostWindow:
         """The open window as a tree of dicts, lists and arrays; the same however the records came in batches."""
         return {
             "codes": {name: [*known] for name, known in self._codes.items()},
-            "seen": self.tally.keys(),
+            "seen": [*self.tally.keys()],
             "counts": self.counts.copy(),
         }
 
@@ -97,9 +106,10 @@ class HostWindow:
         codes = exported["codes"]
         self._codes = {name: {v: code for code, v in enumerate(values)} for name, values in codes.items()}
         self.hosts = [host or "" for host in codes["id.orig_h"]]
-        self.tally.restore(exported["seen"], exported["counts"])
+        keys, often = exported["seen"]
+        self.tally.restore(keys, often, exported["counts"])
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """(n_hosts, 4) int64: every host's `COUNTS` so far."""
+        """(n_hosts, 7) int64: every host's `COUNTS` so far."""
         return self.tally.counts[: len(self.hosts)]

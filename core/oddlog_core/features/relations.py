@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
@@ -12,6 +11,7 @@ import numpy as np
 
 from oddlog_core.features.habits import Chain, Typical
 from oddlog_core.features.keys import joined, of_categories, of_integers
+from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.records import MISSING
 
 if TYPE_CHECKING:
@@ -174,23 +174,12 @@ class Relations:
         parts: dict[str, Chain | Typical] = {"amounts": self.amounts}
         parts |= {f"chain-{name}": chain for name, chain in self.chains.items()}
         parts |= {f"usual-{name}": usual for name, usual in self.usual.items()}
-        with zipfile.ZipFile(path, "w") as archive:
-            for part, kept in sorted(parts.items()):
-                for name, array in kept.arrays().items():
-                    # Not np.savez: it writes the time, and one baseline must give one bundle.
-                    entry = zipfile.ZipInfo(f"{part}/{name}.npy")
-                    entry.compress_type = zipfile.ZIP_DEFLATED
-                    with archive.open(entry, "w") as file:
-                        np.lib.format.write_array(file, array, allow_pickle=False)
+        write_tables(path, {name: part.arrays() for name, part in parts.items()})
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote."""
-        parts: dict[str, dict[str, NDArray[np.int64]]] = {}
-        with np.load(path, allow_pickle=False) as archive:
-            for entry in archive.files:
-                part, _, name = entry.partition("/")
-                parts.setdefault(part, {})[name] = archive[entry]
+        parts = read_tables(path)
         chains = {name: Chain.of_arrays(parts[f"chain-{name}"]) for name in RELATIONS}
         usual = {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in RELATIONS}
         return cls(chains, usual, Typical.of_arrays(parts["amounts"]))

@@ -56,7 +56,10 @@ def inspect(bundle: Path, config_path: Path | None, settings: tuple[str, ...], h
         click.echo(
             f"  from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, {calibration.per_day:,.0f} scores a day"
         )
-        click.echo(f"  threshold {calibration.threshold(days):.6g}, set by {about.held_back:,} scores held back")
+        why = (
+            f"set by {about.held_back:,} scores held back" if one.detector.threshold is None else "whatever the budget"
+        )
+        click.echo(f"  threshold {one.threshold(days):.6g}, {why}")
         for line in one.detector.describe():
             click.echo(f"  {line}")
         if one.detector.behaviours is not None:

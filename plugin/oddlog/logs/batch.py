@@ -10,7 +10,7 @@ import pyarrow as pa
 from oddlog_core.records import MISSING, MISSING_CODE, Categories, Records
 
 from oddlog.logs.frames import to_zat
-from oddlog.logs.schema import SCHEMAS, ZEEK_TYPES
+from oddlog.logs.schema import SCHEMAS, TYPES
 
 if TYPE_CHECKING:
     import builtins
@@ -34,7 +34,7 @@ class Batch:
     Attributes
     ----------
     log : str
-        ``conn``, ``ntlm`` or ``dce_rpc``.
+        ``conn``, ``ntlm``, ``dce_rpc``, or ``wls`` of host events.
     table : pyarrow.RecordBatch
         All of the log's columns in `oddlog.logs.SCHEMAS`, by Zeek's names; unset is null.
     source : str
@@ -104,7 +104,7 @@ class Batch:
         """
         integers: dict[str, NDArray[np.int64]] = {}
         categories: dict[str, Categories] = {}
-        for name, zeek_type in ZEEK_TYPES[self.log].items():
+        for name, zeek_type in TYPES[self.log].items():
             column = self.table[name]
             if zeek_type == "bool":
                 categories[name] = Categories(_codes(column.cast(pa.int32())), ("F", "T"))
@@ -116,7 +116,7 @@ class Batch:
 
     def dataframe(self) -> pd.DataFrame:
         """Make the frame that zat's `LogToDataFrame` makes of these records, indexed by ``ts``."""
-        return to_zat(self.table, ZEEK_TYPES[self.log]).set_index("ts")
+        return to_zat(self.table, TYPES[self.log]).set_index("ts")
 
 
 def _codes(column: pa.Array) -> NDArray[np.int32]:

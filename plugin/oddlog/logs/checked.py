@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oddlog.logs.schema import SCHEMAS, ZEEK_TYPES
+from oddlog.logs.schema import SCHEMAS, TYPES
 from oddlog.logs.times import LATEST, microseconds, parse_times
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def checked(log: str, columns: Mapping[str, pa.Array], rows: int) -> tuple[pa.Re
     wrong: Wrong = {}
     for field in SCHEMAS[log]:
         column = columns.get(field.name)
-        zeek_type = ZEEK_TYPES[log][field.name]
+        zeek_type = TYPES[log][field.name]
         if column is None:
             arrays.append(pa.nulls(rows, field.type))
             if zeek_type == "time":

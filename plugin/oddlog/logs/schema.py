@@ -16,6 +16,7 @@ __all__ = [
     "LOGS",
     "PATH_KEYS",
     "SCHEMAS",
+    "TYPES",
     "ZEEK_TYPES",
     "log_of_fields",
     "log_of_name",
@@ -69,6 +70,15 @@ ZEEK_TYPES: Mapping[str, Mapping[str, str]] = {
 
 LOGS = tuple(sorted(ZEEK_TYPES))
 
+TYPES: Mapping[str, Mapping[str, str]] = {
+    **ZEEK_TYPES,
+    "wls": _IDS
+    | dict.fromkeys(("event_id", "username", "domainname", "logon_type", "authentication_package"), "string")
+    | dict.fromkeys(("destination", "service_name", "process_name", "parent_process_name", "status"), "string")
+    | {"success": "bool"},
+}
+"""Also of the events that Windows hosts log, which `oddlog.logs.host_events` reads."""
+
 ALIASES = {f"id_{end}": f"id.{end}" for end in ("orig_h", "orig_p", "resp_h", "resp_p")}
 """Other spellings of a field, as Corelight and Filebeat exports have them."""
 
@@ -107,12 +117,12 @@ def read_types(fields: Sequence[str], zeek_types: Sequence[str]) -> dict[str, pa
 
 
 def _schema(log: str) -> pa.Schema:
-    types = ZEEK_TYPES[log]
+    types = TYPES[log]
     first = read_types(list(types), list(types.values()))
     return pa.schema([(name, _OF_ZEEK.get(types[name], first[name])) for name in types])
 
 
-SCHEMAS: Mapping[str, pa.Schema] = {log: _schema(log) for log in LOGS}
+SCHEMAS: Mapping[str, pa.Schema] = {log: _schema(log) for log in TYPES}
 """Arrow's schema of every batch of a log."""
 
 

@@ -9,7 +9,7 @@ import msgspec
 from oddlog.notices.amounts import rarity_words
 from oddlog.notices.beside import behaviour_name, flow_words
 from oddlog.notices.remark import Remark
-from oddlog.notices.words import message, reason_words
+from oddlog.notices.words import known_use, message, reason_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +79,8 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
         for reason in finding.reasons[:_MOST_REASONS]
     ]
     known = finding.resp_h is not None
+    use = known_use(finding)
+    meant = f"; {use.name} ({use.id})" if use else ""
     return _set(
         {
             "ts": _time(finding.clock),
@@ -90,7 +92,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
             "proto": finding.proto,
             "note": f"Oddlog::{finding.note}",
             "msg": message(finding),
-            "sub": f"{rarity_words(finding.rarity)}, by {finding.detector} on {finding.log}.log",
+            "sub": f"{rarity_words(finding.rarity)}, by {finding.detector} on {finding.log}.log{meant}",
             "src": finding.orig_h,
             "dst": finding.resp_h,
             "p": finding.resp_p,
@@ -106,6 +108,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
                 "bundle": finding.bundle,
                 "score": finding.score,
                 "rarity": finding.rarity,
+                **({"technique": use.id.split(", ")} if use else {}),
                 "reasons": reasons,
                 **_beside(finding.context, most),
             },

@@ -101,7 +101,7 @@ def _thresholds(trained: Iterable[tuple[str, Trained]], days: float) -> str:
                     f"{one.about.records:,}",
                     f"{one.calibration.per_day:,.0f}",
                     f"{one.about.held_back:,}",
-                    f"{one.calibration.threshold(days):.4g}",
+                    f"{one.threshold(days):.4g}",
                 ],
                 numbers=numbers,
             )

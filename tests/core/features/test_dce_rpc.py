@@ -1,8 +1,8 @@
-"""Host windows against a dict of sets."""
+"""Host windows against a dict of counters."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import numpy as np
 from baselines import anew, records
@@ -28,15 +28,14 @@ def value(column, i):
 
 def naive(log):
     """Host and counts after each record; an unset field is a value of its own."""
-    seen = defaultdict(lambda: (defaultdict(int), *(set() for _ in FIELDS)))
+    seen = defaultdict(lambda: [Counter() for _ in FIELDS])
     out = []
     for i in range(len(log)):
         host = value(log.categories["id.orig_h"], i)
-        records_, *fields = seen[host]
-        records_["n"] += 1
-        for name, distinct in zip(FIELDS, fields, strict=True):
-            distinct.add(value(log.categories[name], i))
-        out.append((host, [records_["n"], *map(len, fields)]))
+        fields = seen[host]
+        for name, counter in zip(FIELDS, fields, strict=True):
+            counter[value(log.categories[name], i)] += 1
+        out.append((host, [fields[0].total(), *map(len, fields), *(max(counter.values()) for counter in fields)]))
     return out
 
 
@@ -49,7 +48,7 @@ def running(window, log, cuts):
 
 
 @given(operations(), CUTS)
-def test_counts_so_far_are_those_of_a_dict_of_sets_however_the_log_is_cut(log, cuts):
+def test_counts_so_far_are_those_of_a_dict_of_counters_however_the_log_is_cut(log, cuts):
     window = HostWindow()
     expected = naive(log)
     assert running(window, log, cuts) == expected
@@ -90,17 +89,19 @@ def test_hosts_beyond_the_most_are_passed_over_and_values_beyond_it_are_one_howe
     window = HostWindow(most=2)
     first = {name: list(dict.fromkeys(value(log.categories[name], i) for i in range(len(log)))) for name in FIELDS}
     kept = list(dict.fromkeys(value(log.categories["id.orig_h"], i) for i in range(len(log))))[:2]
-    seen = {host: [0, *(set() for _ in FIELDS)] for host in kept}
+    seen = {host: [Counter() for _ in FIELDS] for host in kept}
     for i in range(len(log)):
         host = value(log.categories["id.orig_h"], i)
         if host in seen:
-            seen[host][0] += 1
-            for name, distinct in zip(FIELDS, seen[host][1:], strict=True):
+            for name, counter in zip(FIELDS, seen[host], strict=True):
                 one = value(log.categories[name], i)
-                distinct.add(one if one in first[name][:2] else "another")
+                counter[one if one in first[name][:2] else "another"] += 1
     for piece in pieces(len(log), cuts):
         window.update(anew(log, piece), 0, piece.stop - piece.start)
-    expected = {host: [n, *map(len, distinct)] for host, (n, *distinct) in seen.items()}
+    expected = {
+        host: [fields[0].total(), *map(len, fields), *(max(counter.values()) for counter in fields)]
+        for host, fields in seen.items()
+    }
     assert dict(zip(window.hosts, window.counts.tolist(), strict=True)) == expected
     names = [{value(log.categories[name], i) for i in range(len(log))} for name in ("id.orig_h", *FIELDS)]
     assert bool(window.evicted) == any(len(each) > 2 for each in names)

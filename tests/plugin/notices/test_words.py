@@ -211,6 +211,56 @@ def test_named_networks_and_ipv6_are_networks_too(make_finding, first, middle, w
     assert words in message(make_finding("ntlm", reasons))
 
 
+def habit(field, seen, share=0.3, of=431.0):
+    return Reason(field, seen, None, share, of)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        ((habit("source_of_user", 0.0), habit("user_at_source", 0.0), habit("failures in 10 min", 12.0, of=14.0)),
+         "alice never logged on from 10.2.4.17 before; 12 of the last 14 logons from it in 10 min failed."),
+        ((habit("source_of_user", 0.0), habit("host_of_user", 0.0), habit("together", 0.0)),
+         "alice never logged on from 10.2.4.17, nor to 203.0.113.9, before."),
+        ((habit("host_of_both", 0.0), habit("host_of_user", 0.0)), "alice never logged on to 203.0.113.9 before."),
+        ((habit("host_of_source", 0.0), habit("host_of_both", 0.0)),
+         "10.2.4.17 never logged on to 203.0.113.9 before."),
+        ((habit("together", 0.0), habit("host_of_user", 3.0, 0.2)),
+         "alice never logged on to 203.0.113.9 from 10.2.4.17 before."),
+        ((habit("source_of_user", 3.0),), "alice logged on from 10.2.4.17 only 3 of 431 times before."),
+        ((Reason("user from this source", "new", "known", 0.4),), "alice never logged on from 10.2.4.17 before."),
+        ((habit("no success in 60 min", 5.0, of=7.0),), "5 of the last 7 logons from it in 60 min had no success."),
+        ((Reason("failure share in 10 min", "most", "none", 0.4),),
+         "most of the logons from it in 10 min had no success."),
+        ((habit("new in 60 min", 9.0), habit("new in 10 min", 2.0, 0.1)),
+         "9 pairs of user and host from it in 60 min were new."),
+        ((Reason("user on this host", "known", "new", 0.4),), "Unusual: user on this host known (usually new)."),
+        ((Reason("user from this source", None, "known", 0.4),), "Unusual: no user from this source (usually known)."),
+        ((habit("new in 10 min", 1.0),), "1 pair of user and host from it in 10 min was new."),
+        ((habit("workstation", 0.0),), "10.2.4.17 never called itself KALI before."),
+        ((habit("server", 1.0, of=9.0),), "203.0.113.9 called itself FILE only 1 of 9 times before."),
+        ((habit("domain", 0.0),), "alice never named the domain WORKGROUP before."),
+        ((habit("outcome", 2.0),), "alice had the outcome failure only 2 of 431 times before."),
+        ((habit("source_of_user", 0.0), Reason("id.resp_p", "135", "445", 0.3)),
+         "alice never logged on from 10.2.4.17 before. Unusual: port 135 (usually 445)."),
+    ],
+)  # fmt: skip
+def test_habits_of_logons_are_told_in_a_sentence_each(make_finding, reasons, said):
+    named = {"hostname": "KALI", "domainname": "WORKGROUP", "server_nb_computer_name": "FILE"}
+    finding = make_finding("ntlm", reasons, record={"username": "alice", "success": False, **named})
+    start = "alice failed to log on from 10.2.4.17 to 203.0.113.9:443 by NTLM. "
+    assert message(finding) == f"{start}{said} Once in 90 days."
+    assert all(reason_words(reason, finding) for reason in reasons)
+
+
+def test_an_event_of_a_host_is_told_by_its_number(make_finding):
+    record = {"username": "User7", "event_id": "4624", "id.orig_h": "Comp1", "id.resp_h": "Comp2", "id.resp_p": None}
+    finding = make_finding("wls", (habit("source_of_user", 0.0),), record=record)
+    assert message(finding).startswith("User7 caused event 4624 on Comp2 from Comp1. User7 never logged on from Comp1 ")
+    local = make_finding("wls", record={**record, "id.orig_h": "Comp2"})
+    assert message(local).startswith("User7 caused event 4624 on Comp2. Unusual: nothing by itself.")
+
+
 def test_a_host_of_many_calls_is_compared_with_hosts_like_it(make_finding):
     reasons = (
         Reason("distinct responders", 13.0, 3.4, 0.6),
