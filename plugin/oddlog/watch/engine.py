@@ -96,7 +96,7 @@ class Engine:
         for log, road in self.roads.items():
             if f"road {log}" in parts:
                 for name in road.restore(unpack(parts[f"road {log}"])):
-                    _log.warning("%s: the state at the checkpoint is of another bundle; it starts afresh", name)
+                    _log.warning("%s starts afresh: the state is another bundle's, or of another memory_limit", name)
         for source, state in unpack(parts["decoders"]).items():
             self._decoders[source] = Decoder.restore(state, partial(self._tell_bad, state["log"]))
         self._ordinals.restore(unpack(parts["ordinals"]))
@@ -144,6 +144,7 @@ class Engine:
     def close(self, closed: Closed) -> None:
         """Close a log's windows as an earlier run did."""
         if closed.log in self.roads:
+            self.changed = True
             self._say(closed.log, self.roads[closed.log].close(closed.now))
             self._tell(self._queue.due(closed.log, closed.now))
 
