@@ -119,9 +119,7 @@ def office(work: Path, hosts: int, seed: int, *, fixed: bool) -> pd.DataFrame:
     labels = read_labels(work / "office" / "labels.tsv")
     labels = labels[labels["attack"].notna() & (labels["attack"] != "")]
     hosts_of = sources(days[28])
-    instances = {
-        f"{attack} {hosts_of.get(uid, '')}" for uid, attack in zip(labels["uid"], labels["attack"], strict=True)
-    }
+    n_attacks = len(set(instances(labels, hosts_of).values()))
     # Nothing is summed up, so that all of it can be ranked.
     many = Config(notices_per_day=MANY)
     for what, one in (("with chains", bundle), ("without", dataclasses.replace(bundle, chains=None))):
