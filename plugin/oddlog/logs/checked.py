@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oddlog.logs.schema import SCHEMAS, ZEEK_TYPES
+from oddlog.logs.schema import SCHEMAS, TYPES
 from oddlog.logs.times import LATEST, microseconds, parse_times
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ EXPECTED: Mapping[str, str] = {
     "port": "a port from 0 to 65535",
     "count": "a whole number, 0 or more",
     "bool": "T or F",
+    "double": "a number",
 }
 """What a field of each Zeek type must hold, in an error's words; all others hold text."""
 
@@ -104,7 +105,7 @@ def checked(log: str, columns: Mapping[str, pa.Array], rows: int) -> tuple[pa.Re
     wrong: Wrong = {}
     for field in SCHEMAS[log]:
         column = columns.get(field.name)
-        zeek_type = ZEEK_TYPES[log][field.name]
+        zeek_type = TYPES[log][field.name]
         if column is None:
             arrays.append(pa.nulls(rows, field.type))
             if zeek_type == "time":

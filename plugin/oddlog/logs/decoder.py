@@ -12,6 +12,7 @@ import pyarrow as pa
 from oddlog.errors import LogError
 from oddlog.logs.batch import Batch, concat
 from oddlog.logs.checked import checked
+from oddlog.logs.cicflow import header_of, header_rows, read_cicflow
 from oddlog.logs.count import ReadCount
 from oddlog.logs.json_lines import first_object, read_objects
 from oddlog.logs.lenient import shown
@@ -19,7 +20,7 @@ from oddlog.logs.lines import Lines, without_returns
 from oddlog.logs.netflow import HEADER as NETFLOW
 from oddlog.logs.netflow import read_flows, tells_netflow
 from oddlog.logs.plain import TOO_LONG, plain_objects, plain_rows
-from oddlog.logs.schema import LOGS, PATH_KEYS, ZEEK_TYPES, log_of_fields, log_of_name
+from oddlog.logs.schema import FLOWS, LOGS, PATH_KEYS, ZEEK_TYPES, log_of_fields, log_of_name
 from oddlog.logs.tsv import Header, read_rows, tells
 
 if TYPE_CHECKING:
@@ -118,12 +119,15 @@ class Decoder:
         self.count.lines += len(lines)
         first = lines.bytes_at(lines.starts)
         blank, comment = first == ord("\n"), first == ord("#")
+        named = header_rows(lines.data) if self.log in {None, FLOWS} else []
+        if named:
+            comment[np.searchsorted(lines.starts, named)] = True
         self.count.blank += int(blank.sum())
         self.count.headers += int(comment.sum())
         batches = []
         begin = 0
         for row in np.flatnonzero(comment):
-            if tells(lines[int(row)]):
+            if tells(lines[int(row)]) or int(lines.starts[row]) in named:
                 batches += self._section(lines, ~(blank | comment), begin, int(row))
                 self._read_header(lines[int(row)])
                 begin = int(row) + 1
@@ -138,6 +142,9 @@ class Decoder:
         return Lines.of_rows(data, first, header.separator, len(header.fields))
 
     def _read_header(self, line: bytes) -> None:
+        if not line.startswith(b"#"):
+            self._header, self.log = header_of(line), FLOWS
+            return
         self._header = self._header.read(line)
         if self.log is None and self._header.fields:
             named = log_of_name(PurePath(self.source).name)
@@ -189,6 +196,8 @@ class Decoder:
             expected = "a JSON object, or a row below #fields"
             self._report(lines, {i: ("line", expected, shown(lines[i])) for i in range(len(lines))})
             return []
+        if header.path == FLOWS:
+            return [self._batch(lines, FLOWS, *read_cicflow(lines, header))]
         if self.log not in LOGS or header.path not in {"", self.log}:
             self._refuse(lines, "#path")
             return []
