@@ -13,6 +13,7 @@ from oddlog_core.calibration import Calibration  # noqa: TC001  # msgspec reads 
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.hosts import HostsDetector
 from oddlog_core.detectors.kmodes import KModesDetector
+from oddlog_core.detectors.novelty import ConnNoveltyDetector, FlowNoveltyDetector
 from oddlog_core.errors import BundleError
 
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["DETECTORS", "FORMAT", "About", "Bundle", "Trained", "check_free", "read_bundle", "write_bundle"]
 
 FORMAT = 1
-DETECTORS: tuple[type[Detector], ...] = (AutoencoderDetector, KModesDetector, HostsDetector)
+DETECTORS: tuple[type[Detector], ...] = (
+    AutoencoderDetector,
+    KModesDetector,
+    HostsDetector,
+    ConnNoveltyDetector,
+    FlowNoveltyDetector,
+)
 MANIFEST = "bundle.json"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Architecture", "FeatureSet", "FlowOptions", "Loss", "Optimizer", "Schedule"]
+__all__ = ["Architecture", "FeatureSet", "FlowOptions", "Loss", "NoveltyModel", "NoveltyOptions", "Optimizer", "Schedule"]
 
 FeatureSet = Literal["base", "rolling", "full"]
 """What the conn detector sees: what a connection was; how busy the network was around it; also who is usual there, how
@@ -15,6 +15,10 @@ Architecture = Literal["basic", "narrow", "double", "deep", "overcomplete", "con
 Optimizer = Literal["sgd", "adam"]
 Schedule = Literal["constant", "one-cycle"]
 Loss = Literal["bce", "mse"]
+NoveltyModel = Literal["svm", "svm-linear", "forest", "autoencoder", "lstm"]
+"""What tells novel connections and flows: a one-class SVM, its kernel approximated in linear time, an isolation forest,
+an autoencoder, or one of LSTMs over what a source did before."""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +47,22 @@ class FlowOptions:
     schedule: Schedule = "one-cycle"
     loss: Loss = "mse"
     epochs: int = 20
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoveltyOptions:
+    """How to train a novelty model.
+
+    Attributes
+    ----------
+    model : str
+        ``svm`` (exact, in quadratic time), ``svm-linear``, ``forest``, ``autoencoder`` or ``lstm``.
+    steps : int
+        Of training the two neural networks.
+    seed : int
+    """
+
+    model: NoveltyModel = "autoencoder"
+    steps: int = 2000
     seed: int = 0

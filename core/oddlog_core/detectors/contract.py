@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from oddlog_core.options import FlowOptions
+from oddlog_core.options import FlowOptions, NoveltyOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +43,8 @@ class FitOptions:
         Feature set of conn records.
     flow : FlowOptions
         How the conn autoencoder is trained.
+    novelty : NoveltyOptions
+        How the novelty detectors are trained.
     progress : callable
         Called with the share done, 0 to 1.
     """
@@ -54,6 +56,7 @@ class FitOptions:
     window: int = 3_600_000_000
     features: FeatureSet = "full"
     flow: FlowOptions = field(default_factory=FlowOptions)
+    novelty: NoveltyOptions = field(default_factory=NoveltyOptions)
     progress: Callable[[float], None] = lambda _: None
 
 
