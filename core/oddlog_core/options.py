@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Architecture", "FeatureSet", "FlowOptions", "Loss", "NoveltyModel", "NoveltyOptions", "Optimizer", "Schedule"]
+__all__ = [
+    "Architecture",
+    "FeatureSet",
+    "FlowOptions",
+    "Loss",
+    "NoveltyModel",
+    "NoveltyOptions",
+    "Optimizer",
+    "Schedule",
+]
 
 FeatureSet = Literal["base", "rolling", "full"]
 """What the conn detector sees: what a connection was; how busy the network was around it; also who is usual there, how
@@ -18,7 +27,6 @@ Loss = Literal["bce", "mse"]
 NoveltyModel = Literal["svm", "svm-linear", "forest", "autoencoder", "lstm"]
 """What tells novel connections and flows: a one-class SVM, its kernel approximated in linear time, an isolation forest,
 an autoencoder, or one of LSTMs over what a source did before."""
-
 
 
 @dataclass(frozen=True, slots=True)

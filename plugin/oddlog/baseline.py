@@ -10,21 +10,27 @@ from typing import TYPE_CHECKING
 from oddlog_core.bundle import DETECTORS, About, Trained, check_free, write_bundle
 from oddlog_core.calibration import Calibration
 from oddlog_core.detectors.contract import FitOptions
+from oddlog_core.detectors.novelty import NoveltyDetector
 from oddlog_core.errors import BaselineError
-from oddlog_core.options import FlowOptions
+from oddlog_core.options import FlowOptions, NoveltyOptions
 
 from oddlog import __version__
 from oddlog.errors import OddlogError
+from oddlog.logs import LOGS
 from oddlog.pipeline import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
+
+    from oddlog_core.detectors.contract import Detector
 
     from oddlog.config import Config
     from oddlog.logs import Logs
 
-__all__ = ["Learned", "train"]
+__all__ = ["NOVELTY", "Learned", "kinds", "train"]
+
+NOVELTY = "novelty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +49,28 @@ class Learned:
     left_out: dict[str, str]
 
 
+def kinds(names: Collection[str]) -> list[type[Detector]]:
+    """Detectors by name, ``novelty`` for those of novelty, or a log's name for its usual ones.
+
+    Without any name, all but those that are only learned on request.
+    """
+    if not names:
+        return [kind for kind in DETECTORS if not kind.on_request]
+    return [
+        kind
+        for kind in DETECTORS
+        if kind.name in names
+        or (kind.log in names and not kind.on_request)
+        or (NOVELTY in names and issubclass(kind, NoveltyDetector))
+    ]
+
+
 def train(
     logs: Logs,
     config: Config,
     bundle: Path,
     *,
+    detectors: Collection[str] = (),
     comment: str = "",
     on_progress: Callable[[str, float], None] = lambda _stage, _share: None,
 ) -> Learned:
@@ -59,6 +82,8 @@ def train(
     config : Config
     bundle : Path
         A new folder, or a bundle to replace.
+    detectors : collection of str
+        Which to learn, as `kinds` takes them.
     comment : str
         Kept in the bundle.
     on_progress : callable
@@ -74,9 +99,11 @@ def train(
     check_free(bundle)
     trained: dict[str, Trained] = {}
     left_out: dict[str, str] = {}
-    for kind in DETECTORS:
+    for kind in kinds(detectors):
         if kind.log not in logs.names:
-            left_out[kind.log] = "no such log was given"
+            # Who has no flows of CICFlowMeter does not miss them.
+            if kind.log in LOGS:
+                left_out[kind.log] = "no such log was given"
             continue
         on_progress(kind.name, 0.0)
         clock = Clock(config.conn.order)
@@ -96,6 +123,7 @@ def train(
                 config.train.epochs,
                 config.train.seed,
             ),
+            novelty=NoveltyOptions(config.train.model, seed=config.train.seed),
             progress=partial(on_progress, kind.name),
         )
         if not baseline:

@@ -8,7 +8,7 @@ import zoneinfo
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import msgspec
-from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Schedule
+from oddlog_core.options import Architecture, FeatureSet, Loss, NoveltyModel, Optimizer, Schedule
 
 from oddlog.errors import ConfigError
 
@@ -28,6 +28,7 @@ _CHOICES = {
     "train.optimizer": get_args(Optimizer),
     "train.schedule": get_args(Schedule),
     "train.loss": get_args(Loss),
+    "train.model": get_args(NoveltyModel),
 }
 
 
@@ -68,6 +69,8 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         What the conn detector sees of a connection.
     architecture, optimizer, schedule, loss : str
         How its autoencoder is trained; see `oddlog_core.options.FlowOptions`.
+    model : str
+        Of the novelty detectors; see `oddlog_core.options.NoveltyOptions`.
     seed : int
     """
 
@@ -77,6 +80,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     optimizer: Optimizer = "adam"
     schedule: Schedule = "one-cycle"
     loss: Loss = "mse"
+    model: NoveltyModel = "autoencoder"
     epochs: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from oddlog_core.kernels.timeline import CLOCK_STATE, advance
 
+from oddlog.logs.schema import FLOWS
 from oddlog.notices import Finding
 from oddlog.packing import pack
 
@@ -279,7 +280,7 @@ class Road:
             resp_h=record.get("id.resp_h"),
             resp_p=record.get("id.resp_p"),
             # NTLM and DCE-RPC come over TCP, and their logs do not say so.
-            proto=record.get("proto") if self.log == "conn" or scored.host is not None else "tcp",
+            proto=record.get("proto") if self.log in {"conn", FLOWS} or scored.host is not None else "tcp",
             service=record.get("service"),
             username=record.get("username"),
             window=one.detector.window,

@@ -173,6 +173,9 @@ class Detector(ABC):
     note: ClassVar[str]
     """The notice type of its findings, without the module."""
 
+    on_request: ClassVar[bool] = False
+    """Whether it is learned only where it is asked for by name."""
+
     window: int | None = None
     """Length in microseconds of the host-windows it scores; None where it scores records."""
 

@@ -11,7 +11,7 @@ import onnxruntime
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.novelty import Measurements, Scaling
-from oddlog_core.features.sequences import SPAN, Sequences, Tape
+from oddlog_core.features.sequences import SPAN, Sequences, Tape, timeline
 from oddlog_core.options import NoveltyModel  # noqa: TC001 - msgspec reads it
 from oddlog_core.span import per_day, split
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["ConnNoveltyDetector", "FlowNoveltyDetector", "NoveltyDetector", "Scorer"]
+__all__ = ["HISTORY", "ConnNoveltyDetector", "FlowNoveltyDetector", "NoveltyDetector", "Scorer"]
 
 FEWEST = 100
 HISTORY = "what came before"
@@ -60,7 +60,9 @@ class Scorer:
             part = piece(np.arange(start, min(start + _ROWS, n)))
             short = -len(part) % _WHOLE
             filled = np.concatenate([part, np.repeat(part[-1:], short, axis=0)]) if short else part
-            scores[start : start + len(part)] = self._session.run(["score"], {"columns": filled})[0].ravel()[: len(part)]
+            scores[start : start + len(part)] = self._session.run(["score"], {"columns": filled})[0].ravel()[
+                : len(part)
+            ]
         return scores
 
 
@@ -108,7 +110,7 @@ class NoveltyDetector(Detector):
         scaling = Scaling.learn(np.concatenate(columns))
         scaled = scaling.scaled(np.concatenate(columns))
         sequences = Sequences(scaled.shape[1]) if options.novelty.model == "lstm" else None
-        tape = sequences.take(learned_from, scaled) if sequences else None
+        tape = sequences.take(*timeline(learned_from), scaled) if sequences else None
         model = novelty.fit(options.novelty, scaled, tape, options.progress)
         detector = cls(_Learned(options.novelty.model, measurements, scaling), Scorer(model))
         scores = [detector.score_samples(batch, sequences, np.inf).score for batch in held_back]
@@ -126,7 +128,7 @@ class NoveltyDetector(Detector):
         """Measure the next records, and set them after those of their sources."""
         columns = self._learned.measurements.columns(records)
         scaled = self._learned.scaling.scaled(columns)
-        tape = state.take([records], scaled) if state is not None else None
+        tape = state.take(*timeline([records]), scaled) if state is not None else None
         evidence = _Evidence(columns, scaled, tape)
 
         def scored() -> Scored:
@@ -200,6 +202,7 @@ class ConnNoveltyDetector(NoveltyDetector):
 
     name = "conn-novelty"
     log = "conn"
+    on_request = True
 
 
 class FlowNoveltyDetector(NoveltyDetector):

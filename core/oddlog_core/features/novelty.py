@@ -37,8 +37,8 @@ _FURTHEST = 10.0
 class Measurements(msgspec.Struct, frozen=True):
     """Which fields are measured, and which values of codes are known.
 
-    A number is the logarithm of its size, with its sign, 0 where it is unset; how many are unset is a column of its own.
-    A code has a column for each value that the baseline often has, one for unset, and one for all others.
+    A number is the logarithm of its size, with its sign, 0 where it is unset; how many are unset is a column of its
+    own. A code has a column for each value that the baseline often has, one for unset, and one for all others.
 
     Attributes
     ----------
@@ -96,7 +96,11 @@ class Measurements(msgspec.Struct, frozen=True):
         at = self.fields.index(field)
         if field not in self.values:
             size = float(columns[at])
-            return size if field == UNSET else float(np.copysign(np.expm1(abs(size)), size)) / (1e6 if field in _IN_TIME else 1.0)
+            return (
+                size
+                if field == UNSET
+                else float(np.copysign(np.expm1(abs(size)), size)) / (1e6 if field in _IN_TIME else 1.0)
+            )
         names = [MISSING_NAME, *self.values[field], UNSEEN_NAME]
         return names[int(columns[at : at + len(names)].argmax())]
 

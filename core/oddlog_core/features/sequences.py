@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["BEFORE", "SPAN", "Sequences", "Tape"]
+__all__ = ["BEFORE", "SPAN", "Sequences", "Tape", "timeline"]
 
 BEFORE = 7
 """Records that are looked back upon."""
@@ -28,6 +28,12 @@ SPAN = 3_600_000_000
 
 SOURCES = 1024
 _NEVER = int(np.iinfo(np.int64).min) // 2
+
+
+def timeline(batches: Sequence[Records]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Clock and source's key of each record, (n_records,)."""
+    clock = np.concatenate([batch.clock for batch in batches])
+    return clock, np.concatenate([of_categories(batch.categories["id.orig_h"]) for batch in batches])
 
 
 class Tape(NamedTuple):
@@ -76,17 +82,16 @@ class Sequences:
         self.rows = np.zeros((SOURCES, BEFORE, self.n_columns), np.float32)
         self.times = np.full((SOURCES, BEFORE), _NEVER)
 
-    def take(self, batches: Sequence[Records], columns: NDArray[np.float32]) -> Tape:
+    def take(self, clock: NDArray[np.int64], sources: NDArray[np.int64], columns: NDArray[np.float32]) -> Tape:
         """Set the next records after those of their sources, and remember them.
 
         Parameters
         ----------
-        batches : sequence of Records
+        clock, sources : (n_records,) int64
+            As `timeline` gives them.
         columns : (n_records, n_columns) float32
-            Of all of them.
         """
-        clock = np.concatenate([batch.clock for batch in batches])
-        slots = self.table.update(clock, np.concatenate([of_categories(b.categories["id.orig_h"]) for b in batches]))
+        slots = self.table.update(clock, sources)
         # Slots that no record is of are not touched: live batches are small.
         touched, slot = np.unique(np.where(slots < 0, ~slots, slots), return_inverse=True)
         base = SOURCES * BEFORE
@@ -95,7 +100,9 @@ class Sequences:
         old = self.rows.reshape(base, self.n_columns)
         of_old = (before < base) & (before != NOWHERE)
         kept, at = np.unique(before[of_old], return_inverse=True)
-        tape = Tape(np.concatenate([old[kept], columns]), np.where(before == NOWHERE, NOWHERE, before - base + len(kept)))
+        tape = Tape(
+            np.concatenate([old[kept], columns]), np.where(before == NOWHERE, NOWHERE, before - base + len(kept))
+        )
         tape.before[of_old] = at
         fresh = places >= base
         remembered = old[np.where(fresh, 0, places)]

@@ -29,6 +29,8 @@ _GAMMA, _GAMMA_LINEAR = 10.0, 2.0
 # Share of the baseline that may lie outside.
 _NU = 0.02
 _CENTRES = 300
+# What the distance to all centres adds to an SVM whose kernels have all but vanished.
+_FAR = 1e-3
 _TREES, _SAMPLE = 100, 256
 _HIDDEN, _NARROW = 64, 10
 _STATE = 32
@@ -100,10 +102,14 @@ class _Kernel(nn.Module):  # type: ignore[misc]
         self.register_buffer("of_centres", torch.ones(len(centres), 1))
         self.gamma = gamma
 
-    def forward(self, columns: torch.Tensor) -> torch.Tensor:
+    def exponents(self, columns: torch.Tensor) -> torch.Tensor:
+        """Logarithms of the kernels, (n, n_centres)."""
         # Products with ones, not sums: their order of addition does not depend on the batch size.
-        apart = torch.matmul(columns * columns, self.of_columns) + self.lengths - 2 * torch.matmul(columns, self.centres)
-        logs = self.logs - self.gamma * apart
+        lengths = torch.matmul(columns * columns, self.of_columns)
+        return -self.gamma * (lengths + self.lengths - 2 * torch.matmul(columns, self.centres))
+
+    def forward(self, columns: torch.Tensor) -> torch.Tensor:
+        logs = self.logs + self.exponents(columns)
         largest = logs.max(dim=1, keepdim=True).values
         return -(torch.log(torch.matmul(torch.exp(logs - largest), self.of_centres)) + largest).squeeze(1)
 
@@ -129,10 +135,8 @@ class _Nystroem(nn.Module):  # type: ignore[misc]
         self.register_buffer("weights", torch.tensor(weights[:, None], dtype=torch.float32))
 
     def forward(self, columns: torch.Tensor) -> torch.Tensor:
-        k = self.kernel
-        apart = torch.matmul(columns * columns, k.of_columns) + k.lengths - 2 * torch.matmul(columns, k.centres)
-        near = torch.exp(-k.gamma * apart)
-        return -torch.matmul(near, self.weights).squeeze(1) + 1e-3 * k(columns)
+        near = torch.exp(self.kernel.exponents(columns))
+        return _FAR * self.kernel(columns) - torch.matmul(near, self.weights).squeeze(1)
 
 
 def _linear_svm(columns: NDArray[np.float32], seed: int) -> bytes:
@@ -145,8 +149,8 @@ def _linear_svm(columns: NDArray[np.float32], seed: int) -> bytes:
     features = kernel.fit_transform(columns)
     svm = SGDOneClassSVM(nu=_NU, random_state=seed, tol=1e-4).fit(features)
     centres = kernel.components_
-    model = _Nystroem(_Kernel(centres, np.full(len(centres), 1.0 / len(centres)), gamma), svm.coef_ @ kernel.normalization_)
-    return _exported(model, (n_columns,))
+    density = _Kernel(centres, np.full(len(centres), 1.0 / len(centres)), gamma)
+    return _exported(_Nystroem(density, (svm.coef_ @ kernel.normalization_)), (n_columns,))
 
 
 def _forest(columns: NDArray[np.float32], seed: int) -> bytes:
@@ -155,9 +159,11 @@ def _forest(columns: NDArray[np.float32], seed: int) -> bytes:
     from skl2onnx.common.data_types import FloatTensorType  # noqa: PLC0415
     from sklearn.ensemble import IsolationForest  # noqa: PLC0415
 
-    forest = IsolationForest(n_estimators=_TREES, max_samples=min(_SAMPLE, len(columns)), random_state=seed).fit(columns)
+    forest = IsolationForest(n_estimators=_TREES, max_samples=min(_SAMPLE, len(columns)), random_state=seed).fit(
+        columns
+    )
     model = convert_sklearn(
-        forest,
+        forest.fit(columns),
         initial_types=[("columns", FloatTensorType([None, columns.shape[1]]))],
         target_opset={"": 18, "ai.onnx.ml": 3},
     )
@@ -169,7 +175,7 @@ def _forest(columns: NDArray[np.float32], seed: int) -> bytes:
 
 
 class _Errors(nn.Module):  # type: ignore[misc]
-    """What all models of reconstruction share: how far a record is from what was expected, by each column's usual error."""
+    """What models of reconstruction share: how far a record is from the expected one, by each column's usual error."""
 
     def __init__(self, n_columns: int) -> None:
         super().__init__()
@@ -260,9 +266,7 @@ def _autoencoder(columns: NDArray[np.float32], steps: int, progress: Callable[[f
     return _exported(model.eval(), (columns.shape[1],))
 
 
-def _recurrent(
-    tape: Tape, some: NDArray[np.int64], steps: int, progress: Callable[[float], None]
-) -> bytes:
+def _recurrent(tape: Tape, some: NDArray[np.int64], steps: int, progress: Callable[[float], None]) -> bytes:
     n_columns = tape.rows.shape[1]
     model = _Recurrent(n_columns)
 

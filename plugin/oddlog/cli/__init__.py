@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "Compare models of conn logs.",
     "evaluate": "Judge a scores file by labels.",
     "inspect": "Print what a bundle has learned.",
+    "novelty": "Judge novelty models on labelled flows.",
     "score": "Score archived logs.",
     "simulate": "Make a simulated office's Zeek logs.",
     "train": "Learn what is normal from logs.",

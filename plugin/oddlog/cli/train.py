@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
-from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Schedule
+from oddlog_core.options import Architecture, FeatureSet, Loss, NoveltyModel, Optimizer, Schedule
 
 from oddlog.cli.options import config_option, logs_argument, progress, read_count_lines
 from oddlog.errors import OddlogError
@@ -26,6 +26,20 @@ def _choice(name: str, values: Any, text: str) -> Callable[[Callable[..., Any]],
     return click.option(name, type=click.Choice(get_args(values)), help=f"{text} Default: oddlog.toml's.")
 
 
+def _detectors(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of detectors, each option some of them."""
+    from oddlog_core.bundle import DETECTORS
+
+    from oddlog.baseline import NOVELTY
+
+    known = sorted({NOVELTY, *(name for kind in DETECTORS for name in (kind.log, kind.name))})
+    wanted = tuple(name for text in texts for name in text.split(","))
+    for name in wanted:
+        if name not in known:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(known)}")
+    return wanted
+
+
 @click.command()
 @logs_argument
 @click.option("--bundle", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
@@ -35,16 +49,33 @@ def _choice(name: str, values: Any, text: str) -> Callable[[Callable[..., Any]],
 @_choice("--optimizer", Optimizer, "Of its training.")
 @_choice("--schedule", Schedule, "Of its learning rate.")
 @_choice("--loss", Loss, "Of its training.")
+@click.option(
+    "--detector",
+    "detectors",
+    multiple=True,
+    callback=_detectors,
+    metavar="A,B,...",
+    help="What to learn: of conn, ntlm and dce_rpc the usual detectors, and novelty. Default: all but novelty of conn.",
+)
+@_choice("--model", NoveltyModel, "Of novelty.")
 @click.option("--comment", default="", help="Kept in the bundle: what it is for.")
-def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment: str, **chosen: str | None) -> None:
+def train(
+    logs: tuple[str, ...],
+    bundle: Path,
+    config_path: Path | None,
+    detectors: tuple[str, ...],
+    comment: str,
+    **chosen: str | None,
+) -> None:
     """Learn what is normal from LOGS and write it to a bundle.
 
-    LOGS are files, globs and folders with conn, ntlm and dce_rpc logs. The latest quarter of them is held back to set
-    thresholds by. Needs the extra `train` where there are conn logs.
+    LOGS are files, globs and folders with conn, ntlm and dce_rpc logs, or with CICFlowMeter's CSV. The latest quarter
+    of them is held back to set thresholds by. Needs the extra `train` where there are conn logs or flows.
 
     \b
-    Example:
+    Examples:
         oddlog train office/2024-01-29 office/2024-01-30 --bundle office-bundle
+        oddlog train office/2024-01-29/conn.log --detector novelty --model svm --bundle novel
     """  # noqa: D301 - click wants the character, not the two signs
     import msgspec
 
@@ -69,9 +100,10 @@ def train(logs: tuple[str, ...], bundle: Path, config_path: Path | None, comment
 
         found = open_logs(logs, config.conn.order, on_bytes=lambda n: bar.advance(reading, n))
         bar.update(reading, total=found.total_bytes)
-        if "conn" in found.names and importlib.util.find_spec("torch") is None:
-            raise OddlogError("learning from conn logs needs torch: install oddlog with its extra `train`")
-        learned = baseline.train(found, config, bundle, comment=comment, on_progress=on_progress)
+        logs_learned = {kind.log for kind in baseline.kinds(detectors)} & set(found.names)
+        if logs_learned & {"conn", "flows"} and importlib.util.find_spec("torch") is None:
+            raise OddlogError("learning from conn logs and flows needs torch: install oddlog with its extra `train`")
+        learned = baseline.train(found, config, bundle, detectors=detectors, comment=comment, on_progress=on_progress)
     for line in read_count_lines(found.count):
         click.echo(line)
     for name, about in learned.trained.items():

@@ -1,12 +1,12 @@
 """Flows as CICFlowMeter writes them, the log ``flows``: CSV below a header that may come again in mid-file.
 
-The writer's versions spell the same columns in different ways: ``Total Fwd Packet`` the newer one, ``Tot Fwd Pkts`` that
-of CSE-CIC-IDS2018, ``Total Fwd Packets`` that of CIC-IDS2017. A column is known by the words of its name, whatever their
-order and abbreviations.
+The writer's versions spell the same columns in different ways: ``Total Fwd Packet`` the newer one, ``Tot Fwd Pkts``
+that of CSE-CIC-IDS2018, ``Total Fwd Packets`` that of CIC-IDS2017. A column is known by the words of its name, whatever
+their order and abbreviations.
 
 - Timestamps are ISO 8601 or day/month/year, and taken as UTC. A row without one is bad.
-- ``Infinity`` and ``NaN`` are what the writer makes of a division by zero: unset. Any other number it writes is taken as
-  it is, negative ones too.
+- ``Infinity`` and ``NaN`` are what the writer makes of a division by zero: unset. Any other number is taken as it is,
+  a negative one, too.
 - Rows are in no order that is known: the clock is their Timestamp.
 """
 

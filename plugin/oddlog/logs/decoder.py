@@ -162,7 +162,8 @@ class Decoder:
             readable[list(unreadable)] = False
             lines = lines.where(readable)
         objects = lines.bytes_at(lines.starts) == ord("{")
-        found = [*self._objects(lines.where(objects)), *self._rows(lines.where(~objects))]
+        read = self._flows if self._header.path == FLOWS else self._rows
+        found = [*self._objects(lines.where(objects)), *read(lines.where(~objects))]
         parts = [batch for batch in found if len(batch)]
         if len(parts) > 1:
             mixed = concat(parts)
@@ -182,6 +183,9 @@ class Decoder:
         log = self.log
         return self._batches(lines, log, plain_objects(lines, log), lambda odd: read_objects(odd, log))
 
+    def _flows(self, lines: Lines) -> list[Batch]:
+        return [self._batch(lines, FLOWS, *read_cicflow(lines, self._header))] if len(lines) else []
+
     def _rows(self, lines: Lines) -> list[Batch]:
         if not len(lines):
             return []
@@ -196,8 +200,6 @@ class Decoder:
             expected = "a JSON object, or a row below #fields"
             self._report(lines, {i: ("line", expected, shown(lines[i])) for i in range(len(lines))})
             return []
-        if header.path == FLOWS:
-            return [self._batch(lines, FLOWS, *read_cicflow(lines, header))]
         if self.log not in LOGS or header.path not in {"", self.log}:
             self._refuse(lines, "#path")
             return []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oddlog.notices import calls, connections, logons
+from oddlog_core.detectors.novelty import NoveltyDetector
+
+from oddlog.notices import calls, connections, flows, logons
 from oddlog.notices.amounts import rarity_words
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ _LEAST_SHARE = 0.1
 
 
 def _speaker(finding: Finding) -> ModuleType:
+    if finding.note == NoveltyDetector.note:
+        return flows
     if finding.window is not None:
         return calls
     return logons if finding.log == "ntlm" else connections

@@ -51,7 +51,10 @@ KINDS = {kind.name: (kind, OPTIONS) for kind in DETECTORS} | {
 """By name: which detector learns, and how."""
 
 KINDS |= {
-    f"{ConnNoveltyDetector.name}-{model}": (ConnNoveltyDetector, replace(OPTIONS, novelty=NoveltyOptions(model, steps=200, seed=3)))
+    f"{ConnNoveltyDetector.name}-{model}": (
+        ConnNoveltyDetector,
+        replace(OPTIONS, novelty=NoveltyOptions(model, steps=200, seed=3)),
+    )
     for model in ("svm", "svm-linear", "forest", "lstm")
 }
 

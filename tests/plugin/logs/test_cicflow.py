@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from oddlog.errors import LogError
 from oddlog.logs import SCHEMAS, Decoder, open_logs
 from oddlog.logs.schema import FLOW_NUMBERS
 from oddlog_core.records import MISSING
@@ -38,13 +37,13 @@ def row_of(header: str, **cells: str) -> bytes:
 
 
 def decoded(header: str, *rows: bytes):
-    bad: list[LogError] = []
+    bad = []
     decoder = Decoder("day.csv", on_bad=bad.append)
     return decoder, decoder.feed(b"\n".join([header.encode(), *rows]) + b"\n", final=True), bad
 
 
 def test_every_column_of_2018_is_known_by_its_newer_name():
-    order = [name for name in OF_2018.split(",")[3:-1]]
+    order = OF_2018.split(",")[3:-1]
     row = row_of(OF_2018, **{name: str(i) for i, name in enumerate(order)})
     _, (batch,), bad = decoded(OF_2018, row)
     assert not bad
