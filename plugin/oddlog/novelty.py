@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 from oddlog_core.detectors.novelty import Scorer
@@ -144,13 +144,14 @@ def judge(flows: Flows, model: str, seed: int, steps: int = 2000) -> Judged:
         score = -fitted.decision_function(flows.raw)
         boundary = 0.0
     else:
-        score, seconds = _scored(flows, train, NoveltyOptions(model, steps, seed))
+        score, seconds = _scored(flows, train, NoveltyOptions(cast("NoveltyModel", model), steps, seed))
         boundary = float(np.quantile(score[train], 1 - _OUTSIDE))
     malicious = np.flatnonzero(~flows.benign)
     tested = np.concatenate([rest, malicious])
     queue = Queue(score[tested], ~flows.benign[tested])
     label = flows.label[malicious]
-    missed, by_class = {}, {name: {} for name in np.unique(label).tolist()}
+    missed = {}
+    by_class: dict[str, dict[float, float]] = {name: {} for name in np.unique(label).tolist()}
     for share in FALSE_ALARMS:
         caught = queue.caught(int(share * len(rest)))[len(rest) :]
         missed[share] = float(1 - caught.mean())

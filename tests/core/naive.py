@@ -189,3 +189,16 @@ def typical(seen, contexts, prior):
         around = sum((v - shrunk) ** 2 for v in values) + prior * (variance + (mean - shrunk) ** 2)
         mean, variance = shrunk, around / (len(values) + prior)
     return mean, sqrt(variance)
+
+
+def follow(slots, clock, span, length):
+    held: dict[int, list[int]] = {}
+    before = []
+    for i, slot in enumerate(slots):
+        if slot < 0:
+            held[~slot] = []
+        mine = held.setdefault(slot if slot >= 0 else ~slot, [])
+        latest = [j if clock[j] > clock[i] - span else -1 for j in mine[-length:]]
+        before.append([-1] * (length - len(latest)) + latest)
+        mine.append(i)
+    return np.array(before)

@@ -84,11 +84,11 @@ class Measurements(msgspec.Struct, frozen=True):
             unset += missing
         start = len(self.numbers) + 1
         rows = np.arange(len(records))
-        for name, values in self.values.items():
-            codes = Vocabulary(values).encode(records.categories[name], _spelled)
+        for name, known in self.values.items():
+            codes = Vocabulary(known).encode(records.categories[name], _spelled)
             # What was never seen comes last.
-            out[rows, start + np.where(codes < 0, len(values) + 1, codes)] = 1.0
-            start += len(values) + 2
+            out[rows, start + np.where(codes < 0, len(known) + 1, codes)] = 1.0
+            start += len(known) + 2
         return out
 
     def said(self, field: str, columns: NDArray[np.float64]) -> str | float:

@@ -57,7 +57,7 @@ def novelty(logs: tuple[str, ...], models: tuple[str, ...], splits: int, seed: i
         found = open_logs(logs, on_bytes=lambda n: bar.advance(reading, n))
         bar.update(reading, total=found.total_bytes)
         flows = judging.read_flows(found, benign)
-        judged = {}
+        judged: dict[str, list[judging.Judged]] = {}
         for name in models:
             task = bar.add_task(name, total=splits)
             judged[name] = []

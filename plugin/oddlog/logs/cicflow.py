@@ -102,7 +102,7 @@ def read_cicflow(lines: Lines, header: Header) -> tuple[dict[str, pa.Array], Wro
         As `header_of` makes it.
     """
     # Timestamps are text, and protocols numbers.
-    columns, wrong = read_rows(lines, header, TYPES[FLOWS] | {"ts": "addr", "proto": "count"})
+    columns, wrong = read_rows(lines, header, {**TYPES[FLOWS], "ts": "addr", "proto": "count"})
     if "ts" in columns:
         columns["ts"] = _times(columns["ts"])
     if "proto" in columns:

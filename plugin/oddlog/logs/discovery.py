@@ -132,7 +132,7 @@ def _glance(path: Path, order: Order) -> LogFile:
             raise LogError(str(path), 1, "file", "a whole stream", str(damage)) from damage
     except OSError as error:
         raise OddlogError(f"{path} cannot be read: {error.strerror or error}") from error
-    if decoder.log in SCHEMAS and decoder.has_header:
+    if decoder.log and decoder.log in SCHEMAS and decoder.has_header:
         return LogFile(path, decoder.log, 0, path.stat().st_size)
     if any(field in {"_path", "#path"} for field in decoder.count.fields):
         raise _OtherLogError(f"{path} is another log ({decoder.log or 'of unknown type'})")
