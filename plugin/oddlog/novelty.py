@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, cast, get_args
 
 import numpy as np
 from oddlog_core.detectors.novelty import Scorer
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from oddlog_core.records import Records
+
     from oddlog.logs import Logs
 
-__all__ = ["FALSE_ALARMS", "MODELS", "Flows", "Judged", "classes", "judge", "read_flows", "report"]
+__all__ = ["FALSE_ALARMS", "MODELS", "Flows", "Judged", "classes", "judge", "judge_on", "read_flows", "report"]
 
 Reference = Literal["notebook-svm", "notebook-forest"]
 MODELS: tuple[str, ...] = (*get_args(NoveltyModel), *get_args(Reference))
@@ -63,6 +65,15 @@ class Flows(NamedTuple):
     sources: NDArray[np.int64]
     label: NDArray[np.str_]
     benign: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, batches: Sequence[Records], label: NDArray[np.str_], benign: NDArray[np.bool_]) -> Self:
+        """Records of one log, as models take them."""
+        measurements = Measurements.learn(batches, batches[0].log)
+        numbers = [np.stack([batch.integers[name] for name in measurements.numbers], axis=1) for batch in batches]
+        raw = np.concatenate([np.where(part == MISSING, 0, part) / 1e6 for part in numbers])
+        columns = np.concatenate([measurements.columns(batch) for batch in batches])
+        return cls(columns, raw, *timeline(batches), label, benign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,29 +124,33 @@ def read_flows(logs: Logs, benign: str) -> Flows:
         raise OddlogError(
             f"{is_benign.sum()} of {len(label)} flows are labelled {benign!r}; at least {_LEAST} and not all must be"
         )
-    measurements = Measurements.learn(batches, FLOWS)
-    numbers = [np.stack([batch.integers[name] for name in measurements.numbers], axis=1) for batch in batches]
-    raw = np.concatenate([np.where(part == MISSING, 0, part) / 1e6 for part in numbers])
-    columns = np.concatenate([measurements.columns(batch) for batch in batches])
-    return Flows(columns, raw, *timeline(batches), label, is_benign)
+    return Flows.of(batches, label, is_benign)
 
 
 def judge(flows: Flows, model: str, seed: int, steps: int = 2000) -> Judged:
-    """Fit a model to a random split, and test it on the other records.
+    """Fit a model to a random split, and test it on the other records; see `judge_on`."""
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(flows.benign))
+    train, rest = np.split(rows, [round(TRAINED * len(rows))])
+    return judge_on(flows, model, np.sort(train), rest, seed, steps)
+
+
+def judge_on(
+    flows: Flows, model: str, train: NDArray[np.int64], rest: NDArray[np.int64], seed: int, steps: int = 2000
+) -> Judged:
+    """Fit a model to some flows, and test it on other benign and on all malicious ones.
 
     Parameters
     ----------
     flows : Flows
     model : str
         One of `MODELS`.
+    train, rest : (n,) int64
+        Rows of benign flows, those to learn from in order.
     seed : int
-        Of the split and of the model.
+        Of the model.
     steps : int
         Of training neural networks.
     """
-    rows = np.random.default_rng(seed).permutation(np.flatnonzero(flows.benign))
-    train, rest = np.split(rows, [round(TRAINED * len(rows))])
-    train.sort()
     started = time.process_time()
     if model in get_args(Reference):
         fitted: Any = OneClassSVM() if model == "notebook-svm" else IsolationForest(random_state=seed)

@@ -144,7 +144,9 @@ def _whole(column: pa.Array, unset: int = MISSING) -> NDArray[np.int64]:
 
 def _millionths(column: pa.Array) -> NDArray[np.int64]:
     """Doubles as whole millionths, as far as they go, as intervals are whole microseconds."""
-    values: NDArray[np.int64] = np.rint(np.clip(column.fill_null(0.0).to_numpy(), -_FURTHEST, _FURTHEST) * 1e6).astype(np.int64)
+    values: NDArray[np.int64] = np.rint(np.clip(column.fill_null(0.0).to_numpy(), -_FURTHEST, _FURTHEST) * 1e6).astype(
+        np.int64
+    )
     values[column.is_null().to_numpy(zero_copy_only=False)] = MISSING
     return values
 
