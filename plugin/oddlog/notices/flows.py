@@ -40,7 +40,9 @@ def _said(field: str, value: object, of_zeek: bool) -> str:
         return duration_words(value)
     if of_zeek and field.endswith("_bytes"):
         return byte_words(value)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return "almost 0" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
 
 
 def sentence(finding: Finding, said: Sequence[Clause]) -> str:

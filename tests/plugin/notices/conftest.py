@@ -33,6 +33,7 @@ def made(log: str = "conn", reasons: tuple[Reason, ...] = (), **changed: Any) ->
         "conn": ("conn-autoencoder", "Odd_Connection"),
         "ntlm": ("ntlm-kmodes", "Odd_NTLM_Logon"),
         "dce_rpc": ("dce_rpc-hosts", "Odd_DCE_RPC_Host"),
+        "flows": ("flow-novelty", "Odd_Flow"),
     }
     detector, note = kinds[log]
     window = log == "dce_rpc"
