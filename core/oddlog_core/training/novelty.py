@@ -34,6 +34,7 @@ _FAR = 1e-3
 _TREES, _SAMPLE = 100, 256
 _HIDDEN, _NARROW = 64, 10
 _STATE = 32
+_OPSET, _IR = 18, 8
 _NOISE = 0.2
 _BATCH, _RATE = 256, 3e-3
 # Records by which a sequence model's usual errors are known.
@@ -86,71 +87,85 @@ def fit(
     return model
 
 
-class _Kernel(nn.Module):  # type: ignore[misc]
-    """Minus the logarithm of a weighted sum of Gaussian kernels around support vectors.
-
-    That orders records as the decision function of Schölkopf et al. (Estimating the support of a high-dimensional
-    distribution, 2001) does, and goes on growing where that one is as good as flat.
-    """
-
-    def __init__(self, centres: NDArray[np.float64], weights: NDArray[np.float64], gamma: float) -> None:
-        super().__init__()
-        self.register_buffer("centres", torch.tensor(centres.T, dtype=torch.float32))
-        self.register_buffer("lengths", (self.centres**2).sum(dim=0))
-        self.register_buffer("logs", torch.log(torch.tensor(weights, dtype=torch.float32)))
-        self.register_buffer("of_columns", torch.ones(centres.shape[1], 1))
-        self.register_buffer("of_centres", torch.ones(len(centres), 1))
-        self.gamma = gamma
-
-    def exponents(self, columns: torch.Tensor) -> torch.Tensor:
-        """Logarithms of the kernels, (n, n_centres)."""
-        # Products with ones, not sums: their order of addition does not depend on the batch size.
-        lengths = torch.matmul(columns * columns, self.of_columns)
-        return -self.gamma * (lengths + self.lengths - 2 * torch.matmul(columns, self.centres))
-
-    def forward(self, columns: torch.Tensor) -> torch.Tensor:
-        logs = self.logs + self.exponents(columns)
-        largest = logs.max(dim=1, keepdim=True).values
-        return -(torch.log(torch.matmul(torch.exp(logs - largest), self.of_centres)) + largest).squeeze(1)
-
-
 def _svm(columns: NDArray[np.float32]) -> bytes:
     from sklearn.svm import OneClassSVM  # noqa: PLC0415 - importing it takes a second
 
-    n_columns = columns.shape[1]
-    svm = OneClassSVM(gamma=_GAMMA / n_columns, nu=_NU, cache_size=500).fit(columns.astype(np.float64))
-    model = _Kernel(svm.support_vectors_, svm.dual_coef_[0], _GAMMA / n_columns)
-    return _exported(model, (n_columns,))
-
-
-class _Nystroem(nn.Module):  # type: ignore[misc]
-    """A one-class SVM over a kernel's features by Nyström's method, and further out by the nearest centre.
-
-    Williams and Seeger, Using the Nyström method to speed up kernel machines (2001).
-    """
-
-    def __init__(self, kernel: _Kernel, weights: NDArray[np.float64]) -> None:
-        super().__init__()
-        self.kernel = kernel
-        self.register_buffer("weights", torch.tensor(weights[:, None], dtype=torch.float32))
-
-    def forward(self, columns: torch.Tensor) -> torch.Tensor:
-        near = torch.exp(self.kernel.exponents(columns))
-        return _FAR * self.kernel(columns) - torch.matmul(near, self.weights).squeeze(1)
+    gamma = _GAMMA / columns.shape[1]
+    svm = OneClassSVM(gamma=gamma, nu=_NU, cache_size=500).fit(columns.astype(np.float64))
+    return _of_kernels(svm.support_vectors_, gamma, svm.dual_coef_[0], None)
 
 
 def _linear_svm(columns: NDArray[np.float32], seed: int) -> bytes:
+    """Williams and Seeger, Using the Nyström method to speed up kernel machines (2001)."""
     from sklearn.kernel_approximation import Nystroem  # noqa: PLC0415
     from sklearn.linear_model import SGDOneClassSVM  # noqa: PLC0415
 
-    n_columns = columns.shape[1]
-    gamma = _GAMMA_LINEAR / n_columns
+    gamma = _GAMMA_LINEAR / columns.shape[1]
     kernel = Nystroem(gamma=gamma, n_components=min(_CENTRES, len(columns)), random_state=seed)
     features = kernel.fit_transform(columns)
     svm = SGDOneClassSVM(nu=_NU, random_state=seed, tol=1e-4).fit(features)
-    centres = kernel.components_
-    density = _Kernel(centres, np.full(len(centres), 1.0 / len(centres)), gamma)
-    return _exported(_Nystroem(density, (svm.coef_ @ kernel.normalization_)), (n_columns,))
+    alike = np.full(len(kernel.components_), 1 / len(kernel.components_))
+    return _of_kernels(kernel.components_, gamma, alike, svm.coef_ @ kernel.normalization_)
+
+
+def _of_kernels(
+    centres: NDArray[np.float64], gamma: float, weights: NDArray[np.float64], plane: NDArray[np.float64] | None
+) -> bytes:
+    """Minus the logarithm of a weighted sum of Gaussian kernels, as an ONNX file.
+
+    That orders records as the decision function of Schölkopf et al. (Estimating the support of a high-dimensional
+    distribution, 2001) does, and goes on growing where that one is as good as flat. Where the kernels' hyperplane has
+    weights of either sign, it is the score, and the logarithm is added in so far as needed to have it grow, too. Built
+    by hand, for torch takes as long to export it as scikit-learn to fit it.
+    """
+    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
+
+    constants = {
+        # Products with ones, not sums: their order of addition does not depend on the batch size.
+        "of_columns": np.ones((centres.shape[1], 1)),
+        "of_centres": np.ones((len(centres), 1)),
+        "twice": 2 * centres.T,
+        "lengths": (centres**2).sum(axis=1),
+        "gamma": np.array(-gamma),
+        "weights": np.log(weights),
+    }
+    steps = [
+        ("Mul", "columns columns", "squares"),
+        ("MatMul", "squares of_columns", "own"),
+        ("MatMul", "columns twice", "products"),
+        ("Add", "own lengths", "both"),
+        ("Sub", "both products", "apart"),
+        ("Mul", "apart gamma", "kernels"),
+        ("Add", "kernels weights", "weighted"),
+        ("ReduceMax", "weighted axes", "largest"),
+        ("Sub", "weighted largest", "relative"),
+        ("Exp", "relative", "shares"),
+        ("MatMul", "shares of_centres", "sum"),
+        ("Log", "sum", "log"),
+        ("Add", "log largest", "density"),
+    ]
+    if plane is None:
+        steps.append(("Neg", "density", "score"))
+    else:
+        constants |= {"plane": -plane[:, None], "far": np.array(-_FAR)}
+        steps += [
+            ("Exp", "kernels", "near"),
+            ("MatMul", "near plane", "side"),
+            ("Mul", "density far", "beyond"),
+            ("Add", "side beyond", "score"),
+        ]
+    graph = helper.make_graph(
+        [helper.make_node(kind, taken.split(), [given]) for kind, taken, given in steps],
+        "novelty",
+        [helper.make_tensor_value_info("columns", TensorProto.FLOAT, [None, centres.shape[1]])],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])],
+        [
+            *(numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()),
+            numpy_helper.from_array(np.array([1], np.int64), "axes"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
+    return bytes(model.SerializeToString())
 
 
 def _forest(columns: NDArray[np.float32], seed: int) -> bytes:
@@ -165,7 +180,7 @@ def _forest(columns: NDArray[np.float32], seed: int) -> bytes:
     model = convert_sklearn(
         forest.fit(columns),
         initial_types=[("columns", FloatTensorType([None, columns.shape[1]]))],
-        target_opset={"": 18, "ai.onnx.ml": 3},
+        target_opset={"": _OPSET, "ai.onnx.ml": 3},
     )
     # scikit-learn's scores are higher where a record is more usual.
     model.graph.node.append(helper.make_node("Neg", ["scores"], ["score"]))
