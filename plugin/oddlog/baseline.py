@@ -123,7 +123,7 @@ def train(
                 config.train.epochs,
                 config.train.seed,
             ),
-            novelty=NoveltyOptions(config.train.model, seed=config.train.seed),
+            novelty=NoveltyOptions(config.train.model, 100 * config.train.epochs, config.train.seed),
             progress=partial(on_progress, kind.name),
         )
         if not baseline:

@@ -64,7 +64,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     held_back : float
         Share of the baseline, its latest part, that thresholds are set by.
     epochs : int
-        Passes over the rest.
+        Passes over the rest; of novelty's networks, hundreds of steps.
     features : {"base", "rolling", "full"}
         What the conn detector sees of a connection.
     architecture, optimizer, schedule, loss : str
