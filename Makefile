@@ -7,7 +7,7 @@ SENSOR := .venv-sensor
 DEV := .venv
 PIP := -m pip --disable-pip-version-check -q install -c constraints.txt
 
-.PHONY: demo test lint starter bench bench-long clean
+.PHONY: demo test test-long lint starter bench bench-long soak clean
 
 demo: $(SENSOR)/.ready
 	rm -rf demo
@@ -17,6 +17,10 @@ demo: $(SENSOR)/.ready
 test: $(DEV)/.ready lint
 	$(DEV)/bin/pytest -n 2 --dist loadfile
 	NUMBA_DISABLE_JIT=1 $(DEV)/bin/pytest -q tests/core/kernels tests/core/features -n 2 -W "ignore:overflow encountered:RuntimeWarning"
+
+# What random actions and kills find only now and then: some minutes.
+test-long: $(DEV)/.ready
+	TEST_LONG=1 $(DEV)/bin/pytest -q tests/plugin/watch tests/plugin/tail -n 2
 
 lint: $(DEV)/.ready
 	$(DEV)/bin/ruff check
@@ -39,6 +43,11 @@ bench: $(DEV)/.benched
 # What is found, not how fast: learns for minutes, and prints what README.md says in words.
 bench-long: $(DEV)/.benched
 	$(DEV)/bin/python benchmarks/attacks.py
+	$(DEV)/bin/python benchmarks/captures.py
+
+# Twenty minutes; `make soak MINUTES=2` for a try.
+soak: $(DEV)/.benched
+	$(DEV)/bin/python benchmarks/live_soak.py $(MINUTES)
 
 $(DEV)/.benched: $(DEV)/.ready benchmarks/requirements.txt
 	$(DEV)/bin/python $(PIP) -r benchmarks/requirements.txt

@@ -19,14 +19,14 @@ from oddlog_core.bundle import read_bundle, write_bundle
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from oddlog.watch import Watched
+    from oddlog.watch import Counters
     from oddlog_core.bundle import Bundle
 
 LOGS = ("conn", "ntlm", "dce_rpc")
 SHARES = [step / 30 for step in range(1, 31)]
 """Of all rows, to write a step at a time."""
 WINDOW = 600
-CONFIG = Config(notices_per_day=3000)
+CONFIG = Config(notices_per_day=12_000)
 """Many notices, so that there is something to compare."""
 
 Lines = dict[str, list[bytes]]
@@ -210,7 +210,7 @@ class Script:
         self.actions.extend([self.pause(11.0)] * 3)
 
 
-def play(office: Office, folder: Path, script: Script, bundle: Bundle | None = None) -> Watched:
+def play(office: Office, folder: Path, script: Script, bundle: Bundle | None = None) -> Counters:
     """Watch `folder/logs` until the script ends."""
     out, state = folder / "out", folder / "state"
     return watch(folder / "logs", bundle or office.bundle, CONFIG, out, state, script, clock=script.clock)  # type: ignore[arg-type]

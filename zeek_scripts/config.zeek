@@ -9,7 +9,7 @@ export {
 	##
 	## Zeek logs what it raises from here in its own notice.log too: send a SIEM
 	## the one or the other, not both.
-	const notice_log = "/var/lib/oddlog/notice.log" &redef;
+	const notice_log = "/var/log/oddlog/notice.log" &redef;
 
 	## How long to stay quiet after a warning about lines that could not be
 	## raised; the next warning counts them.

@@ -14,6 +14,8 @@ export {
 		Odd_Connection,
 		## An NTLM logon unlike those of the baseline.
 		Odd_NTLM_Logon,
+		## An event of a Windows host unlike those of the baseline.
+		Odd_Host_Event,
 		## A host whose DCE/RPC calls of one window are unlike any host's.
 		Odd_DCE_RPC_Host,
 		## A DCE/RPC operation that does not belong where it was seen.
@@ -66,6 +68,7 @@ type RawLine: record {
 const types: table[string] of Notice::Type = {
 	["Oddlog::Odd_Connection"] = Odd_Connection,
 	["Oddlog::Odd_NTLM_Logon"] = Odd_NTLM_Logon,
+	["Oddlog::Odd_Host_Event"] = Odd_Host_Event,
 	["Oddlog::Odd_DCE_RPC_Host"] = Odd_DCE_RPC_Host,
 	["Oddlog::Odd_DCE_RPC_Operation"] = Odd_DCE_RPC_Operation,
 	["Oddlog::Odd_Flow"] = Odd_Flow,

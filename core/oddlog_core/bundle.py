@@ -12,8 +12,9 @@ import msgspec
 from oddlog_core.calibration import Calibration  # noqa: TC001  # msgspec reads the annotations
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.hosts import HostsDetector
-from oddlog_core.detectors.kmodes import KModesDetector
+from oddlog_core.detectors.kmodes import HostEventsDetector, KModesDetector
 from oddlog_core.detectors.novelty import ConnNoveltyDetector, FlowNoveltyDetector
+from oddlog_core.detectors.operations import OperationsDetector
 from oddlog_core.errors import BundleError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ DETECTORS: tuple[type[Detector], ...] = (
     AutoencoderDetector,
     KModesDetector,
     HostsDetector,
+    OperationsDetector,
+    HostEventsDetector,
     ConnNoveltyDetector,
     FlowNoveltyDetector,
 )
@@ -81,6 +84,11 @@ class Trained:
     detector: Detector
     calibration: Calibration
     about: About
+
+    def threshold(self, days: float) -> float:
+        """Score from which a record is odd: its detector's own, or the lowest that is as rare as once in `days`."""
+        own = self.detector.threshold
+        return self.calibration.threshold(days) if own is None else own
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +187,9 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         version = msgspec.json.decode(content, type=dict[str, object]).get("format")
         if version != FORMAT:
-            raise BundleError(f"{path}: format is {version}, this oddlog reads {FORMAT}; train it anew")
+            newer = isinstance(version, int) and version > FORMAT
+            what = "a newer oddlog wrote it" if newer else "train it anew"
+            raise BundleError(f"{path}: format is {version}, this oddlog reads {FORMAT}; {what}")
         manifest = msgspec.json.decode(content, type=_Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} is damaged: {error}") from None
@@ -197,8 +207,20 @@ def read_bundle(folder: Path) -> Bundle:
     for name, entry in manifest.detectors.items():
         if name not in kinds:
             raise BundleError(f"{path}: no detector is called {name!r}; was it written by a newer oddlog?")
-        trained[name] = Trained(kinds[name].load(folder / name), entry.calibration, entry.about)
+        for file in (folder / name).rglob("*"):
+            if not file.is_dir() and file.relative_to(folder).as_posix() not in manifest.files:
+                raise BundleError(f"{file} is no part of the bundle: {MANIFEST} has no hash of it")
+        trained[name] = Trained(_load(kinds[name], folder / name), entry.calibration, entry.about)
     return Bundle(manifest.oddlog, manifest.created, manifest.comment, _sha256(content)[:12], trained)
+
+
+def _load(kind: type[Detector], folder: Path) -> Detector:
+    try:
+        return kind.load(folder)
+    # Right by its hash and yet not what a detector saves: that raises what the part that reads it raises.
+    except Exception as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise BundleError(f"{folder} does not hold what this oddlog saves there: {reason}") from error
 
 
 def _sha256(content: bytes) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
+    "ROOM",
     "Architecture",
     "FeatureSet",
     "FlowOptions",
@@ -13,12 +14,20 @@ __all__ = [
     "NoveltyModel",
     "NoveltyOptions",
     "Optimizer",
+    "Profile",
     "Schedule",
 ]
+
+ROOM = 125_000_000
+"""Bytes that the state of a detector may take if nothing else is said: enough for 65,536 sources, services, streams and
+pairs that were active lately, and for 17,000 connections a second."""
 
 FeatureSet = Literal["base", "rolling", "full"]
 """What the conn detector sees: what a connection was; how busy the network was around it; also who is usual there, how
 regular, and whatever else conn.log says."""
+
+Profile = Literal["default", "classic"]
+"""What the ntlm detector sees: whatever tells of a logon and of its source's last hour; nine fields of the logon."""
 
 Architecture = Literal["basic", "narrow", "double", "deep", "overcomplete", "conv", "ensemble", "embedding"]
 Optimizer = Literal["sgd", "adam"]

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from operator import call
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow.parquet as pq
 
 from oddlog.errors import OddlogError
-from oddlog.notices import NoticeWriter
+from oddlog.notices import NoticeWriter, Ordinals
 from oddlog.pipeline import SCORES, WRITTEN, roads
 
 if TYPE_CHECKING:
@@ -187,7 +187,8 @@ def tell(
     rarest: list[tuple[float, int, Finding]] = []
     with NoticeWriter(path, config.notice_format, config.suppress_for) as notices:
         merged = heapq.merge(*streams, key=lambda item: item[0])
-        for number, finding in enumerate(finding for _, finding in merged if finding is not None):
+        ordinals = Ordinals()
+        for number, finding in enumerate(ordinals.number(found) for _, found in merged if found is not None):
             notices.write(finding)
             summary.notices[f"Oddlog::{finding.note}"] += 1
             (heapq.heappush if len(rarest) < _KEPT else heapq.heappushpop)(rarest, (finding.rarity, -number, finding))
@@ -204,7 +205,7 @@ def ahead(coming: Iterator[T], most: int = _AHEAD) -> Iterator[T]:
             while made[0] is not None:
                 waiting.append(maker.submit(next, coming, None))
                 # Nothing here may hold it longer than whoever takes it.
-                yield made.pop()
+                yield cast("T", made.pop())
                 made.append(waiting.popleft().result())
         finally:
             maker.shutdown(cancel_futures=True)

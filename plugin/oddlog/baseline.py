@@ -101,7 +101,7 @@ def train(
     left_out: dict[str, str] = {}
     for kind in kinds(detectors):
         if kind.log not in logs.names:
-            # Who has no flows of CICFlowMeter does not miss them.
+            # Who has no host events or flows does not miss them.
             if kind.log in LOGS:
                 left_out[kind.log] = "no such log was given"
             continue
@@ -124,6 +124,8 @@ def train(
                 config.train.seed,
             ),
             novelty=NoveltyOptions(config.train.model, 100 * config.train.epochs, config.train.seed),
+            profile=config.ntlm.profile,
+            modes=config.ntlm.modes,
             progress=partial(on_progress, kind.name),
         )
         if not baseline:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from oddlog_core.kernels.timeline import CLOCK_STATE, advance
 
-from oddlog.logs.schema import FLOWS
 from oddlog.notices import Finding
 from oddlog.packing import pack
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SCORES", "WRITTEN", "Clock", "Outcome", "Road", "roads"]
 
+PROGRAM = 400
+"""MB that the program itself, a bundle and the batch at hand take; states get what is left."""
+
+T = TypeVar("T")
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 SCORES = pa.schema(
     {
@@ -137,6 +142,11 @@ class Road:
     days : float
         Rarity in days from which a score is a finding.
     order : {"end", "start"}
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        By detector, what scoring took; whoever sums up over roads puts one of his own here.
     """
 
     def __init__(self, log: str, trained: list[Trained], bundle: str, days: float, order: Order) -> None:
@@ -144,8 +154,9 @@ class Road:
         self.clock = Clock(order)
         self._bundle = bundle
         self._trained = {one.detector.name: one for one in trained}
-        self._thresholds = {name: one.calibration.threshold(days) for name, one in self._trained.items()}
+        self._thresholds = {name: one.threshold(days) for name, one in self._trained.items()}
         self._states = {name: one.detector.new_state() for name, one in self._trained.items()}
+        self.seconds = dict.fromkeys(self._trained, 0.0)
 
     @property
     def notes(self) -> list[str]:
@@ -164,11 +175,21 @@ class Road:
 
     def _begin(self, piece: Batch, records: Records, fell: bool) -> Callable[[], Outcome]:
         begun = [
-            (one, one.detector.begin(records, self._states[name], self._thresholds[name]))
+            (one, self._timed(name, partial(one.detector.begin, records, self._states[name], self._thresholds[name])))
             for name, one in self._trained.items()
         ]
         since, until = int(records.clock[0]), int(records.clock[-1])
-        return lambda: self._outcome([(one, score()) for one, score in begun], piece, since, until, fell)
+        return lambda: self._outcome(
+            [(one, self._timed(one.detector.name, score)) for one, score in begun], piece, since, until, fell
+        )
+
+    def _timed(self, name: str, call: Callable[[], T]) -> T:
+        """What a call gives, its time counted as that detector's."""
+        began = perf_counter()
+        try:
+            return call()
+        finally:
+            self.seconds[name] += perf_counter() - began
 
     def close(self, now: int | None = None) -> Iterator[Outcome]:
         """Close what is open at the end of the log, or what silence until `now` has left open."""
@@ -183,7 +204,12 @@ class Road:
     def export(self) -> dict[str, Any]:
         """State as a tree of dicts, lists, numbers, strings and arrays."""
         states = {name: one.detector.export_state(self._states[name]) for name, one in self._trained.items()}
-        return {"clock": self.clock.state.copy(), "bad": self.clock.bad, "states": states}
+        return {"clock": self.clock.state.copy(), "bad": self.clock.bad, "states": states, "kinds": self._kinds()}
+
+    def _kinds(self) -> dict[str, str]:
+        """By detector, what its state is of, of this bundle alone unless it knows better, and how large it may be."""
+        of = {name: one.detector for name, one in self._trained.items()}
+        return {name: f"{one.remembers or self._bundle}, {one.room} bytes" for name, one in of.items()}
 
     def fingerprint(self) -> bytes:
         """Hash of all that the scores of later records depend on, but for what fades.
@@ -200,17 +226,25 @@ class Road:
         }
         return hashlib.blake2b(pack((clock, states)), digest_size=16).digest()
 
+    def evicted(self) -> dict[str, int]:
+        """By detector, keys that had to go since there was no memory for more."""
+        return {name: one.detector.evicted(self._states[name]) for name, one in self._trained.items()}
+
     @property
     def warm_up(self) -> int:
         """Microseconds of records after which a new road is as if it had seen all of the log."""
         return max(one.detector.warm_up for one in self._trained.values())
 
-    def restore(self, exported: dict[str, Any]) -> None:
-        """Take over what `export` exported; detectors it does not know start afresh."""
+    def restore(self, exported: dict[str, Any]) -> list[str]:
+        """Take over what `export` exported; the detectors that start afresh, since it has no state of their kind."""
         self.clock.state, self.clock.bad = exported["clock"].copy(), exported["bad"]
+        kinds, afresh = self._kinds(), []
         for name, one in self._trained.items():
-            if name in exported["states"]:
+            if exported["kinds"].get(name) == kinds[name]:
                 self._states[name] = one.detector.restore_state(exported["states"][name])
+            else:
+                afresh.append(name)
+        return afresh
 
     def _outcome(
         self, parts: list[tuple[Trained, Scored]], batch: Batch | None, since: int, until: int, fell: bool = False
@@ -222,6 +256,8 @@ class Road:
             odd = np.flatnonzero(scored.odd).tolist()
             findings += [self._finding(one, scored, i, float(rarity[i]), batch) for i in odd]
             scores.append(self._rows(one, scored, p_value, rarity, batch))
+        # As `score` orders them: a window that closes is told of by each detector in turn, all at one moment.
+        findings.sort(key=lambda finding: (finding.clock, finding.detector))
         return Outcome(scores, findings, since, until, fell)
 
     def _rows(
@@ -263,7 +299,8 @@ class Road:
     def _finding(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Finding:
         row = int(scored.row[i])
         record: dict[str, Any] = {}
-        if scored.host is not None and scored.since is not None:
+        of_window = scored.host is not None and (row < 0 or not one.detector.tells_records)
+        if of_window and scored.host is not None and scored.since is not None:
             record["id.orig_h"], ts = scored.host[i] or None, int(scored.since[i])
         elif batch is not None:
             record = _record(batch, row)
@@ -280,7 +317,7 @@ class Road:
             resp_h=record.get("id.resp_h"),
             resp_p=record.get("id.resp_p"),
             # NTLM and DCE-RPC come over TCP, and their logs do not say so.
-            proto=record.get("proto") if self.log in {"conn", FLOWS} or scored.host is not None else "tcp",
+            proto="tcp" if self.log in {"ntlm", "dce_rpc"} and not of_window else record.get("proto"),
             service=record.get("service"),
             username=record.get("username"),
             window=one.detector.window,
@@ -288,7 +325,8 @@ class Road:
             rarity=rarity,
             reasons=one.detector.explain(scored, i),
             bundle=self._bundle,
-            record={} if scored.host is not None else record,
+            record={} if of_window else record,
+            context=one.detector.context(scored, i),
         )
 
 
@@ -303,9 +341,12 @@ def _record(batch: Batch, row: int) -> dict[str, Any]:
 
 
 def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
-    """A road for each log that the bundle knows, their thresholds sharing `notices_per_day` evenly."""
+    """A road for each log that the bundle knows, all sharing `notices_per_day` evenly, and memory by appetite."""
     days = len(bundle.trained) / config.notices_per_day
     logs = dict.fromkeys(one.detector.log for one in bundle.trained.values())
+    shares = sum(one.detector.appetite for one in bundle.trained.values())
+    for one in bundle.trained.values():
+        one.detector.room = round((config.memory_limit - PROGRAM) * 1e6 * one.detector.appetite / shares)
     return {
         log: Road(
             log,

@@ -23,12 +23,20 @@ INTEGERS = {
     "ntlm": ("ts", "id.orig_p", "id.resp_p"),
     "dce_rpc": ("ts", "rtt", "id.orig_p", "id.resp_p"),
     "flows": ("ts", "id.orig_p", "id.resp_p", "Flow Duration", "Total Fwd Packet", "Flow Bytes/s", "Flow IAT Min"),
+    "wls": ("ts",),
 }
 CATEGORIES = {
     "conn": ("id.orig_h", "id.resp_h", "proto", "service", "conn_state", "history", "local_orig", "local_resp"),
-    "ntlm": ("id.orig_h", "id.resp_h", "username", "hostname", "domainname", "success", "status"),
+    "ntlm": (
+        *("id.orig_h", "id.resp_h", "username", "hostname", "domainname", "success", "status"),
+        *("server_nb_computer_name", "server_dns_computer_name", "server_tree_name"),
+    ),
     "dce_rpc": ("id.orig_h", "id.resp_h", "named_pipe", "endpoint", "operation"),
     "flows": ("id.orig_h", "id.resp_h", "proto"),
+    "wls": (
+        *("id.orig_h", "id.resp_h", "event_id", "username", "domainname", "logon_type", "authentication_package"),
+        *("destination", "service_name", "process_name", "parent_process_name", "status", "success"),
+    ),
 }
 
 ODD = {
@@ -63,6 +71,17 @@ ODD = {
         "Flow Duration": 10**15,
         "Total Fwd Packet": 10**13,
         "Flow IAT Min": -(10**12),
+    },
+    "wls": {
+        "id.orig_h": "Comp666",
+        "id.resp_h": "ActiveDirectory",
+        "event_id": "4625",
+        "username": "krbtgt",
+        "domainname": "EnterpriseAppServer",
+        "logon_type": "10",
+        "authentication_package": "NTLM",
+        "status": "0xc000006d",
+        "success": "F",
     },
 }
 """A record unlike all others. Of dce_rpc it takes many: see `odd`."""
@@ -99,7 +118,7 @@ def office(log: str, n: int, seed: int, *, start: int = MONDAY, days: float = 2.
     rng = np.random.default_rng(seed)
     gaps = rng.exponential(1.0, n) * (rng.random(n) > 0.1)
     times = start + (np.cumsum(gaps) / max(gaps.sum(), 1e-9) * (days * DAY - SECOND)).astype(np.int64)
-    row = {"conn": _connection, "ntlm": _logon, "dce_rpc": _operation, "flows": _flow}[log]
+    row = {"conn": _connection, "ntlm": _logon, "dce_rpc": _operation, "wls": _event, "flows": _flow}[log]
     return records(log, [{"ts": int(time), **row(rng)} for time in times])
 
 
@@ -147,6 +166,7 @@ def _logon(rng: np.random.Generator) -> dict[str, Any]:
         "id.resp_p": int(rng.choice([445, 135, 49_667], p=[0.8, 0.1, 0.1])),
         "hostname": "WS1",
         "success": "T",
+        "server_nb_computer_name": "FILE",
     }
     if rng.random() < 0.7:
         logon["domainname"] = str(rng.choice(["OFFICE", "office"]))
@@ -154,6 +174,18 @@ def _logon(rng: np.random.Generator) -> dict[str, Any]:
     if rng.random() < 0.1:
         del logon["success"]
     return logon
+
+
+def _event(rng: np.random.Generator) -> dict[str, Any]:
+    desk = f"Comp{rng.integers(20):03}"
+    if rng.random() < 0.3:
+        started = {"process_name": str(rng.choice(["svchost.exe", "winword.exe"])), "parent_process_name": "services"}
+        return {"event_id": "4688", "id.orig_h": desk, "id.resp_h": desk, "username": f"{desk}$", **started}
+    server = str(rng.choice(["ActiveDirectory", "Mail"]))
+    logon = {"event_id": "4624", "logon_type": "3", "success": "T", "domainname": "Domain001"}
+    package = str(rng.choice(["Kerberos", "Negotiate", "NTLM"], p=[0.7, 0.2, 0.1]))
+    user = {"username": f"User{desk[4:]}", "authentication_package": package}
+    return {"id.orig_h": desk, "id.resp_h": server, **logon, **user}
 
 
 def _operation(rng: np.random.Generator) -> dict[str, Any]:

@@ -38,14 +38,22 @@ def nearest_mode(codes, modes):
     return differing.argmin(axis=1), differing.min(axis=1)
 
 
+def surprise_in_mode(codes, modes, label, surprise, offsets):
+    return [
+        sum(surprise[k, offsets[f] + code] for f, code in enumerate(row) if code != modes[k, f])
+        for row, k in zip(codes, label, strict=True)
+    ]
+
+
 def running_counts(hosts, values):
-    records, seen = defaultdict(int), defaultdict(set)
+    records, seen = defaultdict(int), defaultdict(Counter)
     out = []
     for host, row in zip(hosts, values, strict=True):
         records[host] += 1
         for field, value in enumerate(row):
-            seen[host, field].add(value)
-        out.append([records[host], *(len(seen[host, field]) for field in range(len(row)))])
+            seen[host, field][value] += 1
+        counters = [seen[host, field] for field in range(len(row))]
+        out.append([records[host], *map(len, counters), *(max(counter.values()) for counter in counters)])
     return out
 
 
@@ -202,3 +210,24 @@ def follow(slots, clock, span, length):
         before.append([-1] * (length - len(latest)) + latest)
         mine.append(i)
     return np.array(before)
+
+
+def recent_sums(clock, keys, values, n_plain, windows, most):
+    out = np.zeros((len(clock), len(windows), 1 + np.shape(values)[1]), np.int64)
+    first = 0
+    for i, now in enumerate(clock):
+        if i and now < clock[i - 1]:
+            first = i
+        for w, window in enumerate(windows):
+            inside = [j for j in range(max(first, i + 1 - most), i + 1) if clock[j] > now - window]
+            own = [j for j in inside if keys[j][0] == keys[i][0]]
+            once = {keys[j][1]: values[j] for j in own}
+            plain = sum(values[j][:n_plain] for j in own)
+            out[i, w] = [len(own), *plain, *sum(value[n_plain:] for value in once.values())]
+    return out
+
+
+def distinct_rows(codes):
+    rows = [tuple(row) for row in codes.tolist()]
+    distinct = list(dict.fromkeys(rows))
+    return [rows.index(row) for row in distinct], [distinct.index(row) for row in rows]

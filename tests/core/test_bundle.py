@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import shutil
+import zipfile
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from baselines import DAY, MONDAY, office
 from hypothesis import HealthCheck, given, settings
@@ -61,8 +67,8 @@ def test_written_and_read_back_it_answers_the_same(trained, written):
         assert found == answer(trained[name].detector, [LATER[name]], threshold)
 
 
-def test_all_of_it_is_json_or_onnx(written):
-    assert {path.suffix for path in files_in(written)} <= {".json", ".onnx"}
+def test_all_of_it_is_json_onnx_or_plain_arrays(written):
+    assert {path.suffix for path in files_in(written)} <= {".json", ".npz", ".onnx"}
     for path in written.rglob("*.json"):
         json.loads(path.read_text())
 
@@ -108,6 +114,81 @@ def test_a_garbage_manifest_is_named(copied, garbage):
     (copied / "bundle.json").write_bytes(garbage)
     with pytest.raises(BundleError, match=r"bundle\.json"):
         read_bundle(copied)
+
+
+def test_a_newer_format_is_said_to_be_newer(copied):
+    manifest = json.loads((copied / "bundle.json").read_text())
+    (copied / "bundle.json").write_text(json.dumps({**manifest, "format": FORMAT + 1}))
+    with pytest.raises(BundleError, match="a newer oddlog wrote it"):
+        read_bundle(copied)
+
+
+def sealed(folder, name, content):
+    """Put another file in and make every hash right, as someone would who forges a bundle."""
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "bundle.json").read_text())
+    manifest["files"][name] = hashlib.sha256(content).hexdigest()
+    text = json.dumps({**manifest, "sha256": ""})
+    manifest["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "bundle.json").write_text(text.replace('"sha256": ""', f'"sha256": "{manifest["sha256"]}"'))
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\x80\x04]\x94.", b"\xff"])
+def test_a_file_with_the_right_hash_and_the_wrong_content_is_refused(copied, content):
+    sealed(copied, "ntlm-kmodes/modes.json", content)
+    with pytest.raises(BundleError, match="ntlm-kmodes does not hold what this oddlog saves there: "):
+        read_bundle(copied)
+
+
+def test_a_file_that_no_hash_covers_is_refused(copied):
+    (copied / "ntlm-kmodes" / "more.json").write_text("{}")
+    with pytest.raises(BundleError, match=r"more\.json is no part of the bundle"):
+        read_bundle(copied)
+
+
+@pytest.fixture
+def starter(tmp_path):
+    """The shipped bundle, which has a model and arrays."""
+    return shutil.copytree(Path(str(files("oddlog") / "starter")), tmp_path / "starter")
+
+
+def test_arrays_that_hold_pickled_objects_are_refused(starter):
+    class Pickled:
+        def __reduce__(self):
+            return print, ("this was executed",)
+
+    np.savez(starter / "forged.npz", forged=np.array([Pickled()], dtype=object))
+    content = (starter / "forged.npz").read_bytes()
+    (starter / "forged.npz").unlink()
+    with zipfile.ZipFile(starter / "conn-autoencoder" / "relations.npz") as arrays:
+        names = arrays.namelist()
+    forged = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as pickled, zipfile.ZipFile(forged, "w") as archive:
+        for name in names:
+            archive.writestr(name, pickled.read("forged.npy"))
+    sealed(starter, "conn-autoencoder/relations.npz", forged.getvalue())
+    with pytest.raises(BundleError, match="allow_pickle"):
+        read_bundle(starter)
+
+
+def test_a_model_whose_weights_lie_in_another_file_is_refused(starter, monkeypatch):
+    onnx = pytest.importorskip("onnx", reason="forging a model needs onnx, which the extra `train` brings")
+    model = onnx.load(starter / "conn-autoencoder" / "model.onnx")
+    onnx.save_model(model, starter / "model.onnx", save_as_external_data=True, location="weights", size_threshold=512)
+    content = (starter / "model.onnx").read_bytes()
+    # Where onnxruntime looks for them unless it is told not to.
+    monkeypatch.chdir(starter)
+    assert onnxruntime.InferenceSession(content).get_inputs()
+    sealed(starter, "conn-autoencoder/model.onnx", content)
+    with pytest.raises(BundleError, match=r"conn-autoencoder .*: some of it lies in another file"):
+        read_bundle(starter)
+
+
+@pytest.mark.parametrize("content", [b"", b"no model"])
+def test_what_is_no_model_is_refused(starter, content):
+    sealed(starter, "conn-autoencoder/model.onnx", content)
+    with pytest.raises(BundleError, match="not a model that can be used"):
+        read_bundle(starter)
 
 
 def test_the_digest_names_the_content(trained, written, tmp_path):

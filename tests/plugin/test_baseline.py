@@ -23,7 +23,7 @@ def logon_logs(small_office):
 def test_a_bundle_knows_the_logs_that_were_given(logon_logs, tmp_path):
     learned = baseline.train(logon_logs, Config(), tmp_path / "bundle", comment="for a test")
     bundle = read_bundle(tmp_path / "bundle")
-    assert set(bundle.trained) == set(learned.trained) == {"ntlm-kmodes", "dce_rpc-hosts"}
+    assert set(bundle.trained) == set(learned.trained) == {"ntlm-kmodes", "dce_rpc-hosts", "dce_rpc-operations"}
     assert learned.left_out == {"conn": "no such log was given"}
     assert (bundle.oddlog, bundle.comment) == (__version__, "for a test")
     by_log = {log: sum(len(batch) for batch in logon_logs.batches(log)) for log in logon_logs.names}
@@ -91,7 +91,7 @@ def test_a_log_too_small_to_learn_from_is_left_out_and_the_reason_told(small_off
     log = tmp_path / "ntlm.log"
     log.write_bytes(logons({"ts": 1_700_000_000}))
     learned = baseline.train(open_logs([log, small_office.quiet / "dce_rpc.log"]), Config(), tmp_path / "bundle")
-    assert set(learned.trained) == {"dce_rpc-hosts"}
+    assert set(learned.trained) == {"dce_rpc-hosts", "dce_rpc-operations"}
     assert learned.left_out["ntlm"] == "1 records are too few to learn from"
 
 

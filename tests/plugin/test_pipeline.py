@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +13,16 @@ from hypothesis import strategies as st
 from oddlog.config import Config
 from oddlog.logs import Decoder, open_logs
 from oddlog.logs.batch import concat
+from oddlog.notices import message
 from oddlog.packing import pack, unpack
 from oddlog.pipeline import SCORES, Clock, roads
+from oddlog_core.bundle import read_bundle
+from oddlog_core.detectors.autoencoder import Beside
+from oddlog_core.detectors.behaviour import Behaviour, Behaviours, Map
+from oddlog_core.features.flows import UsualFlows
+from oddlog_core.features.relations import RELATIONS
 
+STARTER = Path(str(files("oddlog") / "starter"))
 LOGS = ("conn", "dce_rpc", "ntlm")
 # So many that the sample of each log has findings, and not so many that all of it is found odd.
 CONFIGS = {log: Config(notices_per_day=n) for log, n in {"conn": 100_000, "dce_rpc": 3_000, "ntlm": 6_000}.items()}
@@ -40,10 +49,11 @@ def road(starter_bundle):
 
 
 def told(outcomes):
-    """Rows of the scores file, then the findings."""
+    """Rows of the scores file, then the findings: each detector's in order, whose turn it is follows from the cuts."""
     outcomes = list(outcomes)
     rows = [row for outcome in outcomes for scores in outcome.scores for row in scores.to_pylist()]
-    return rows, [finding for outcome in outcomes for finding in outcome.findings]
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    return sorted(rows, key=lambda row: row["detector"]), sorted(findings, key=lambda finding: finding.detector)
 
 
 def take(road, batch, cuts=()):
@@ -55,7 +65,10 @@ def take(road, batch, cuts=()):
 def whole(road, batch, cuts=()):
     rows, findings = told(take(road, batch, cuts))
     more_rows, more_findings = told(road.close())
-    return rows + more_rows, findings + more_findings
+    return (
+        sorted(rows + more_rows, key=lambda row: row["detector"]),
+        sorted(findings + more_findings, key=lambda finding: finding.detector),
+    )
 
 
 @pytest.mark.parametrize("log", LOGS)
@@ -109,7 +122,7 @@ def test_scores_are_rows_of_the_contract(road, batches, log):
     assert all(0 < row["p_value"] <= 1 and row["rarity"] > 0 for row in rows)
     if log == "dce_rpc":
         assert {row["window_s"] for row in rows} == {3600.0}
-        assert len({(row["orig_h"], row["ts"]) for row in rows}) == len(rows)
+        assert len({(row["detector"], row["orig_h"], row["ts"]) for row in rows}) == len(rows)
         assert {row["uid"] for row in rows} == {row["resp_h"] for row in rows} == {None}
     else:
         assert [row["uid"] for row in rows] == batches[log].table["uid"].to_pylist()
@@ -120,18 +133,40 @@ def test_scores_are_rows_of_the_contract(road, batches, log):
 def test_a_finding_is_what_passes_the_threshold_and_tells_of_its_record(road, batches, log, starter_bundle):
     rows, findings = whole(road(log), batches[log])
     days = len(starter_bundle.trained) / CONFIGS[log].notices_per_day
-    (one,) = (one for one in starter_bundle.trained.values() if one.detector.log == log)
-    threshold = one.calibration.threshold(days)
-    key = {"dce_rpc": ("orig_h", "ts")}.get(log, ("uid", "ts", "orig_h", "resp_h"))
-    odd = {tuple(row[name] for name in key) for row in rows if row["score"] >= threshold}
-    assert odd
+    trained = {name: one for name, one in starter_bundle.trained.items() if one.detector.log == log}
+    thresholds = {name: one.calibration.threshold(days) for name, one in trained.items()}
+    # A host-window is told of as a whole, or by the record in it that decided.
+    key, whole_of = ("detector", "ts", "orig_h"), 3_600_000_000
+    if log != "dce_rpc":
+        key, whole_of = (*key, "uid", "resp_h"), 1
+    odd = {tuple(row[name] for name in key) for row in rows if row["score"] >= thresholds[row["detector"]]}
+    assert {name for name, *_ in odd} == set(trained)
     found = [
-        tuple({"ts": finding.ts / 1e6}.get(name) or getattr(finding, name) for name in key) for finding in findings
+        tuple({"ts": finding.ts // whole_of * whole_of / 1e6}.get(name) or getattr(finding, name) for name in key)
+        for finding in findings
     ]
     assert set(found) == odd
+    assert all((finding.uid is None) == (not finding.record) for finding in findings)
     assert all(finding.reasons and finding.rarity >= days for finding in findings)
     assert len({finding.id for finding in findings}) == len(findings)
     assert {finding.bundle for finding in findings} == {starter_bundle.digest}
+
+
+def test_a_connections_finding_is_set_beside_what_the_baseline_had(batches):
+    bundle = read_bundle(STARTER)
+    detector, records = bundle.trained["conn-autoencoder"].detector, Clock("end").records(batches["conn"])
+    flows = UsualFlows.learn([records])
+    kinds = [Behaviour(0.5, [("dns", 1.0)], [], [("inside", 1.0)], 0.0, 0.0, None, None, None)]
+    detector.beside = Beside(flows, Behaviours([1.0], [[0.0]], [0], kinds, Map([(0.0, 0.0)], [0], (1.0, 0.0))))
+    _, findings = whole(roads(bundle, CONFIGS["conn"])["conn"], batches["conn"])
+    assert findings
+    for finding in findings:
+        assert finding.context.usual in flows.of[finding.orig_h]
+        assert finding.context.behaviour is kinds[0]
+        assert set(finding.context.often) == set(RELATIONS)
+        for reason in finding.reasons:
+            if reason.field in RELATIONS:
+                assert finding.context.often[reason.field] == (reason.seen, reason.of)
 
 
 def test_findings_come_in_clock_order_and_none_before_its_record(road, batches):
@@ -186,10 +221,21 @@ def test_what_a_record_leaves_unset_is_not_made_up(starter_bundle):
     assert set(finding.record) == {"ts", "uid", "id.orig_h", "conn_state"}
 
 
+def test_calls_as_regular_as_a_machines_are_told_with_their_interval(starter_bundle):
+    call = '{"_path":"conn","ts":%d.0,"uid":"C%d","id.orig_h":"10.0.0.1","id.resp_h":"203.0.113.9","id.resp_p":443}\n'
+    lines = "".join(call % (1_700_000_000 + 300 * i, i) for i in range(25))
+    (batch,) = Decoder("conn.log").feed(lines.encode())
+    _, findings = told(roads(starter_bundle, Config(notices_per_day=1_000_000))["conn"].take(batch))
+    assert findings[0].beat is None
+    assert findings[-1].beat == pytest.approx((300.0, 0.0, 7200.0), abs=0.5)
+    assert "It has been calling there every 300 s for at least 2 h." in message(findings[-1])
+
+
 def test_detectors_share_the_notices_of_a_day_evenly(starter_bundle):
     few, many = (roads(starter_bundle, Config(notices_per_day=n)) for n in (20, 100_000))
     assert set(few) == set(many) == set(LOGS)
     for log in LOGS:
-        (one,) = (one for one in starter_bundle.trained.values() if one.detector.log == log)
-        assert list(few[log]._thresholds.values()) == [one.calibration.threshold(3 / 20)]
-        assert list(many[log]._thresholds.values()) == [one.calibration.threshold(3 / 100_000)]
+        calibrations = [one.calibration for one in starter_bundle.trained.values() if one.detector.log == log]
+        n = len(starter_bundle.trained)
+        assert list(few[log]._thresholds.values()) == [one.threshold(n / 20) for one in calibrations]
+        assert list(many[log]._thresholds.values()) == [one.threshold(n / 100_000) for one in calibrations]

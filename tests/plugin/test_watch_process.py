@@ -1,18 +1,17 @@
-"""`oddlog watch` as a process: killed, ended, refused."""
+"""`oddlog watch` as a process: ended, refused."""
 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
-from live import CONFIG, SHARES, Office, Sensor, notices
+from live import CONFIG, Office, Sensor, notices
 from oddlog import cli
-from oddlog.tail import lock, read_checkpoint
+from oddlog.tail import lock
 
 DEADLINE = 30.0
 
@@ -27,10 +26,6 @@ def sensor(office, tmp_path) -> Sensor:
     return Sensor(office, tmp_path / "logs")
 
 
-# As the command, with checkpoints so often that some moments fall between them.
-COMMAND = "import oddlog.watch; oddlog.watch.CHECKPOINT_EVERY = 0.2; from oddlog.cli import main; main()"
-
-
 @pytest.fixture
 def start(office, tmp_path):
     """Start `oddlog watch` as a process; whatever is left of them is killed."""
@@ -40,7 +35,8 @@ def start(office, tmp_path):
     def run() -> subprocess.Popen:
         given = ["--bundle", office.bundle_path, "--out", tmp_path / "out", "--state", tmp_path / "state"]
         arguments = ["watch", tmp_path / "logs", *given, "--config", tmp_path / "oddlog.toml"]
-        process = subprocess.Popen([sys.executable, "-c", COMMAND, *map(str, arguments)], stderr=subprocess.PIPE)
+        command = [sys.executable, "-c", "from oddlog.cli import main; main()", *map(str, arguments)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE)
         running.append(process)
         lock_file = tmp_path / "state" / "lock"
         assert until(lambda: lock_file.exists() and lock_file.read_text() == f"{process.pid}\n")
@@ -61,42 +57,6 @@ def until(holds, patience=DEADLINE):
 
 def lines_in(path):
     return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-def known(path):
-    """Logs that a checkpoint knows."""
-    checkpoint = read_checkpoint(path)
-    return len(checkpoint.position.files) if checkpoint else 0
-
-
-def test_sigkill_at_random_moments_costs_no_notice_and_doubles_none(office, sensor, tmp_path, start):
-    moments, path = random.Random(3), tmp_path / "out" / "notice.log"
-    total = sum(map(len, office.live.values()))
-    goals = sorted(moments.sample(range(10, total - 20), 3))
-    shares = iter(SHARES)
-    for goal in goals:
-        process = start()
-        if goal == goals[0]:
-            # A log that is rotated while no checkpoint knows it is not looked for after a kill.
-            sensor.write(next(shares))
-            assert until(lambda: known(tmp_path / "state" / "checkpoint") == 3)
-        while lines_in(path) < goal and (share := next(shares, 0.0)):
-            sensor.write(share)
-            if sensor.done["conn"] > 10_000 and not sensor.rotations:
-                sensor.rotate(close=True)
-            before = lines_in(path)
-            # A share may bring no notice; then the next one follows after a moment.
-            until(lambda before=before: lines_in(path) > before, patience=1.0)
-        assert until(lambda goal=goal: lines_in(path) >= goal)
-        process.kill()
-        assert process.wait(DEADLINE) == -signal.SIGKILL
-    process = start()
-    for share in shares:
-        sensor.write(share)
-    assert until(lambda: lines_in(path) >= total)
-    process.terminate()
-    assert process.wait(DEADLINE) == 0
-    assert notices(path) == office.live
 
 
 def test_sigterm_ends_it_with_exit_code_0_and_leaves_the_open_window_open(office, tmp_path, start):
@@ -122,7 +82,8 @@ def command(monkeypatch, capsys, *arguments):
 
 def test_a_second_instance_on_the_same_state_is_refused(office, tmp_path, monkeypatch, capsys):
     (tmp_path / "state").mkdir()
-    arguments = ["watch", tmp_path, "--bundle", office.bundle_path, "--out", tmp_path, "--state", tmp_path / "state"]
+    arguments = ["watch", tmp_path, "--bundle", office.bundle_path, "--out", tmp_path / "out"]
+    arguments += ["--state", tmp_path / "state"]
     with lock(tmp_path / "state"):
         code, told = command(monkeypatch, capsys, *arguments)
     assert code == 1

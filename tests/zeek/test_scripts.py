@@ -21,6 +21,7 @@ SCRIPTS = ROOT / "zeek_scripts"
 NOTICE_TYPES = [
     "Odd_Connection",
     "Odd_NTLM_Logon",
+    "Odd_Host_Event",
     "Odd_DCE_RPC_Host",
     "Odd_DCE_RPC_Operation",
     "Odd_Flow",

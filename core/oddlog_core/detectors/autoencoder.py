@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 import numpy as np
-import onnxruntime
 
 from oddlog_core.detectors.behaviour import MOST_RECORDS, Behaviours
 from oddlog_core.detectors.contract import Context, Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.detectors.session import open_model
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.conn import (
     MICROSECONDS,
@@ -24,8 +24,8 @@ from oddlog_core.features.conn import (
 )
 from oddlog_core.features.flows import Flow, UsualFlows
 from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
-from oddlog_core.features.rhythm import WARM_UP, Usual
-from oddlog_core.features.units import in_units
+from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
+from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
 from oddlog_core.records import MISSING, Categories, Records
 from oddlog_core.span import per_day, split
@@ -40,6 +40,8 @@ __all__ = ["AutoencoderDetector", "Learned"]
 
 FEWEST = 100
 _ROWS = 2048
+# Of how regularly a stream calls: a beacon that calls every five minutes must be remembered for that long.
+_SLOWEST = "1h"
 # onnxruntime computes what does not fill its vectors by other instructions, whose last bits differ: rows are filled up.
 _WHOLE = 16
 
@@ -96,21 +98,19 @@ class AutoencoderDetector(Detector):
     name = "conn-autoencoder"
     log = "conn"
     note = "Odd_Connection"
+    appetite = 4
 
     def __init__(
         self, learned: Learned, relations: Relations | None, model: bytes, beside: Beside | None = None
     ) -> None:
         self._learned, self._relations, self._model, self.beside = learned, relations, model, beside
         self._spec = learned.spec
+        self.remembers = f"features {self._spec.features}"
         if self._spec.evidence:
             self.warm_up, self.fading = WARM_UP, ("rhythm",)
         elif self._spec.rolling:
             self.warm_up = max(WINDOWS.values()) * MICROSECONDS
-        options = onnxruntime.SessionOptions()
-        # One thread: with more, the order of additions, and so the last bits of a score, would vary.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = open_model(model)
 
     @classmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
@@ -137,7 +137,7 @@ class AutoencoderDetector(Detector):
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""
-        return ConnFeatures(self._spec, self._learned.usual, self._relations)
+        return ConnFeatures(self._spec, self._learned.usual, self._relations, self.room)
 
     def score_samples(self, records: Records, state: ConnFeatures, threshold: float) -> Scored:
         """How badly each connection is reconstructed and how unlike the baseline's relations it is, in nats."""
@@ -168,18 +168,26 @@ class AutoencoderDetector(Detector):
         error, numbers, codes = (output[0] for output in self._run(["error", "numbers", "codes"], row[None, :]))
         share = error / error.sum()
         return tuple(
-            Reason(self._spec.columns[f], *compared, share=float(share[f]), of=of)
-            for f in np.argsort(-share)[:3].tolist()
-            for compared, of in [self._compared(f, row, numbers, codes, record)]
+            self._reason(f, float(share[f]), row, numbers, codes, record) for f in np.argsort(-share)[:3].tolist()
         )
 
-    def context(self, scored: Scored, index: int) -> Context | None:
-        """What the record's source usually does, and the kind of connections that the record resembles."""
-        if self.beside is None:
-            return None
+    def context(self, scored: Scored, index: int) -> Context:
+        """What the baseline had of the record's ends, its source's usual flow and beat, and the kind it resembles."""
         row, record = self._odd(scored, index)
-        (narrow,) = self._run(["bottleneck"], row[None, :])
-        return Context(_nearest(self.beside.flows, record), self.beside.behaviours.nearest(narrow[0]))
+        usual = behaviour = None
+        often: dict[str, tuple[int, int]] = {}
+        if self.beside is not None:
+            (narrow,) = self._run(["bottleneck"], row[None, :])
+            usual, behaviour = _nearest(self.beside.flows, record), self.beside.behaviours.nearest(narrow[0])
+        if self._relations is not None:
+            found = self._relations.often(record)
+            often = {name: (int(counts[0, 0]), int(counts[0, 1])) for name, counts in found.items()}
+        return Context(usual, behaviour, self._beat(row), often)
+
+    @property
+    def behaviours(self) -> Behaviours | None:
+        """Kinds of connections that its bottleneck tells apart."""
+        return self.beside.behaviours if self.beside is not None else None
 
     def _odd(self, scored: Scored, index: int) -> tuple[NDArray[np.float64], Records]:
         """Features of one score's record, and it alone."""
@@ -187,45 +195,76 @@ class AutoencoderDetector(Detector):
         row = int(scored.row[index])
         return evidence.features[row], _alone(evidence.records, row)
 
-    def _compared(
+    def _reason(
         self,
         f: int,
+        share: float,
         row: NDArray[np.float64],
         numbers: NDArray[np.float64],
         codes: NDArray[np.float64],
         record: Records,
-    ) -> tuple[tuple[str | float | None, str | float | None], float | None]:
-        """What a column holds and what is expected there; and what that is a part of."""
+    ) -> Reason:
+        """What a column holds, and what the baseline or the model expects there."""
         spec = self._spec
         name = spec.columns[f]
         if name in spec.evidence:
-            return self._evidence(name, record)
+            return self._evidence(name, share, record)
         if f < len(spec.numbers):
             expected = self._learned.scaling.unscaled(f, float(numbers[f]), amount=f < len(spec.amounts))
-            seen = None if np.isnan(row[f]) else in_units(name, float(row[f]))
-            mean = name.replace("interval_std", "interval_mean")
-            of = in_units(mean, float(row[spec.columns.index(mean)])) if mean != name and mean in spec.columns else None
-            return (seen, in_units(name, expected)), of
+            return Reason(name, self._seen(f, row), in_units(name, expected), share, self._mean_of(name, row))
         names = spec.names_of(name)
         if self._learned.architecture == "embedding":
             ends = np.cumsum([len(spec.names_of(column)) for column in spec.coded])
             likeliest = int(np.split(codes, ends[:-1])[spec.coded.index(name)].argmax())
         else:
             likeliest = round(float(codes[spec.coded.index(name)].clip(0, 1)) * max(len(names) - 1, 1))
-        return (names[int(row[f])], names[min(likeliest, len(names) - 1)]), None
+        return Reason(name, names[int(row[f])], names[min(likeliest, len(names) - 1)], share)
 
-    def _evidence(self, name: str, record: Records) -> tuple[tuple[float | None, float | None], float | None]:
+    def _evidence(self, name: str, share: float, record: Records) -> Reason:
         """Of a relation how often it was, out of how many; of an amount itself and what is typical."""
         if self._relations is None:
             raise ValueError("evidence comes of relations")
         if name in RELATIONS:
             count, total = self._relations.often(record)[name][0].tolist()
-            return (float(count), None), float(total)
+            return Reason(name, float(count), None, share, of=float(total))
         amount = name.removeprefix("unlike_")
         seen = _amount(record, amount)
         typical = float(self._relations.typical(record)[0, AMOUNTS.index(amount)])
         unit = MICROSECONDS if amount == "duration" else 1
-        return (None if seen is None else seen / unit, max(typical, 0.0) / unit), None
+        (among,) = self._relations.among(record)
+        return Reason(name, None if seen is None else seen / unit, max(typical, 0.0) / unit, share, among=among)
+
+    def _seen(self, f: int, row: NDArray[np.float64]) -> float | None:
+        name = self._spec.columns[f]
+        kind, _, half_life = name.rpartition("_")
+        intervals = self._intervals(half_life, row) if kind.startswith("stream_interval") else None
+        value = float(row[f]) if intervals is None else intervals[kind.endswith("std")]
+        return None if np.isnan(value) else in_units(name, value)
+
+    def _mean_of(self, name: str, row: NDArray[np.float64]) -> float | None:
+        """Seconds of the mean that a deviation of intervals is from."""
+        mean = name.replace("interval_std", "interval_mean")
+        return self._seen(self._spec.columns.index(mean), row) if mean != name and mean in self._spec.columns else None
+
+    def _intervals(self, half_life: str, row: NDArray[np.float64]) -> tuple[float, float, float] | None:
+        """Mean and deviation of a stream's own intervals, and their damped number; None where there were none."""
+        columns, usual = self._spec.columns, self._learned.usual
+        names = [f"stream_{what}_{half_life}" for what in ("interval_mean", "interval_std", "connections")]
+        if usual is None or any(name not in columns for name in names):
+            return None
+        mean, std, weight = (float(row[columns.index(name)]) for name in names)
+        # What is left of the calls of a day long past is rounding, and divided by it would be anything.
+        if weight < 0.5:
+            return None
+        return *own(mean, std, weight, usual.mean["interval"], usual.std["interval"]), weight
+
+    def _beat(self, row: NDArray[np.float64]) -> Beat | None:
+        intervals = self._intervals(_SLOWEST, row)
+        return beat(*intervals, HALF_LIVES[_SLOWEST]) if intervals is not None else None
+
+    def evicted(self, state: ConnFeatures) -> int:
+        """Rows of the windows and keys of the streams."""
+        return state.evicted
 
     def export_state(self, state: ConnFeatures) -> dict[str, Any]:
         """The rows inside the rolling windows, and their sums."""
@@ -286,7 +325,8 @@ def _amount(record: Records, name: str) -> float | None:
 
 
 def _nearest(flows: UsualFlows, record: Records) -> Flow | None:
-    source, proto = (next(iter(record.categories[name].values), None) for name in ("id.orig_h", "proto"))
+    names = ("id.orig_h", "id.resp_h", "proto")
+    source, host, proto = (next(iter(record.categories[name].values), None) for name in names)
     port = int(record.integers["id.resp_p"][0])
     amounts = [_amount(record, name) for name in AMOUNTS]
-    return flows.nearest(source, proto, None if port == MISSING else port, amounts)
+    return flows.nearest(source, host, proto, None if port == MISSING else port, amounts)

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Behaviour", "Behaviours", "Map"]
 
-N_CLUSTERS = 8
+N_CLUSTERS = 14
 MOST_RECORDS = 50_000
 _MOST_POINTS = 2_000
-_MOST_NAMES = 3
+_MOST_NAMES = 5
+# Clusters are one kind where one service makes up half of each, or most, and their other notable ones are the same.
+_MAINLY, _MOSTLY, _NOTABLE = 0.5, 0.8, 0.15
+# Kerberos: who answers there is a domain controller.
+_KERBEROS = 88
 _FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
 
 
@@ -40,6 +44,8 @@ class Behaviour(msgspec.Struct, frozen=True):
         The most frequent hosts.
     places : list of (str, float)
         Where destinations are: ``inside``, ``internet``, ``multicast`` or ``unknown``.
+    controllers : float
+        Share that went to domain controllers: inside hosts that answered Kerberos.
     failed : float
         Share that found no answer or were refused.
     duration, orig_bytes, resp_bytes : float or None
@@ -50,6 +56,7 @@ class Behaviour(msgspec.Struct, frozen=True):
     services: list[tuple[str, float]]
     destinations: list[tuple[str, float]]
     places: list[tuple[str, float]]
+    controllers: float
     failed: float
     duration: float | None
     orig_bytes: float | None
@@ -76,11 +83,15 @@ class Map(msgspec.Struct, frozen=True):
 class Behaviours(msgspec.Struct, frozen=True):
     """Centroids of k-means over the bottleneck, and what their connections are.
 
+    k-means cuts a large kind in several: clusters that would be described alike are one.
+
     Attributes
     ----------
     scale : list of float
         What each of the bottleneck's columns is divided by.
     centroids : list of list of float
+    kind_of : list of int
+        Each centroid's kind.
     kinds : list of Behaviour
         The most frequent first.
     map : Map
@@ -88,6 +99,7 @@ class Behaviours(msgspec.Struct, frozen=True):
 
     scale: list[float]
     centroids: list[list[float]]
+    kind_of: list[int]
     kinds: list[Behaviour]
     map: Map
 
@@ -118,21 +130,42 @@ class Behaviours(msgspec.Struct, frozen=True):
             n_clusters = min(N_CLUSTERS, len(np.unique(z, axis=0)))
             model = KMeans(n_clusters, n_init=3, random_state=seed).fit(z)
             map_ = _map(z)
-        order = np.argsort(-np.bincount(model.labels_, minlength=n_clusters), kind="stable")
-        label = np.argsort(order)[model.labels_]
         facts = _facts(rows, baseline)
+        controllers = {fact.destination for fact in facts if fact.kerberos and not fact.failed}
+
+        def described(label: NDArray[np.int64]) -> list[Behaviour]:
+            of = range(int(label.max()) + 1)
+            return [_described([facts[i] for i in np.flatnonzero(label == n)], len(facts), controllers) for n in of]
+
+        likeness = [_likeness(cluster) or n for n, cluster in enumerate(described(model.labels_))]
+        alike = np.array([likeness.index(one) for one in likeness])
+        often = np.bincount(alike[model.labels_], minlength=n_clusters)
+        order = np.argsort(-often, kind="stable")
+        kind_of = np.argsort(order)[alike]
+        label = kind_of[model.labels_]
         some = np.unique(np.linspace(0, len(z) - 1, min(len(z), _MOST_POINTS)).astype(np.int64))
         return cls(
             scale.tolist(),
-            model.cluster_centers_[order].tolist(),
-            [_described([facts[i] for i in np.flatnonzero(label == kind)], len(facts)) for kind in range(n_clusters)],
+            model.cluster_centers_.tolist(),
+            kind_of.tolist(),
+            described(label),
             Map([(float(x), float(y)) for x, y in map_[0][some].round(3)], label[some].tolist(), map_[1]),
         )
 
     def nearest(self, narrow: NDArray[np.float64]) -> Behaviour:
         """The kind whose centroid is nearest to a record's bottleneck, (n_narrow,)."""
         apart = np.array(self.centroids) - narrow / np.array(self.scale)
-        return self.kinds[int((apart**2).sum(axis=1).argmin())]
+        return self.kinds[self.kind_of[int((apart**2).sum(axis=1).argmin())]]
+
+
+def _likeness(cluster: Behaviour) -> tuple[object, ...] | None:
+    """What makes two clusters one kind: their services, where they go and whether they fail; None of a mixture."""
+    if not cluster.services or cluster.services[0][1] < _MAINLY:
+        return None
+    first, share = cluster.services[0]
+    services = [first] if share >= _MOSTLY else [service for service, share in cluster.services if share >= _NOTABLE]
+    host = next((host for host, share in cluster.destinations[:1] if share >= _MAINLY), None)
+    return tuple(services), host or cluster.places[0][0], cluster.failed >= _MAINLY
 
 
 def _map(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[float, float]]:
@@ -154,6 +187,7 @@ class _Fact(msgspec.Struct, frozen=True):
     service: str
     destination: str | None
     place: str
+    kerberos: bool
     failed: bool
     amounts: tuple[float, float, float]
 
@@ -174,6 +208,7 @@ def _facts(rows: NDArray[np.int64], baseline: Sequence[Records]) -> list[_Fact]:
                 ",".join(sorted(service[i].split(","))) if service[i] else f"{_port(port[i])}/{proto[i] or '?'}",
                 host[i],
                 place(host[i]),
+                port[i] == _KERBEROS and place(host[i]) == "inside",
                 state[i] in _FAILED,
                 tuple(logged[i].tolist()),
             )
@@ -192,7 +227,7 @@ def _texts(records: Records, name: str, rows: NDArray[np.int64]) -> list[str]:
     return [values[code] for code in column.codes[rows].tolist()]
 
 
-def _described(facts: list[_Fact], of: int) -> Behaviour:
+def _described(facts: list[_Fact], of: int, controllers: set[str | None]) -> Behaviour:
     def often(values: list[str]) -> list[tuple[str, float]]:
         # Ties by name: no batch's dictionary decides which comes first.
         counts = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))[:_MOST_NAMES]
@@ -208,6 +243,7 @@ def _described(facts: list[_Fact], of: int) -> Behaviour:
         often([fact.service for fact in facts]),
         often([fact.destination for fact in facts if fact.destination]),
         often([fact.place for fact in facts]),
+        round(sum(fact.destination in controllers for fact in facts) / len(facts), 4),
         round(sum(fact.failed for fact in facts) / len(facts), 4),
         *typical,
     )

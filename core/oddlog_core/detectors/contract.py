@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from oddlog_core.options import FlowOptions, NoveltyOptions
+from oddlog_core.options import ROOM, FlowOptions, NoveltyOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oddlog_core.detectors.behaviour import Behaviour
+    from oddlog_core.detectors.behaviour import Behaviour, Behaviours
     from oddlog_core.features.flows import Flow
-    from oddlog_core.options import FeatureSet
+    from oddlog_core.features.relations import Among
+    from oddlog_core.features.units import Beat
+    from oddlog_core.options import FeatureSet, Profile
     from oddlog_core.records import Records
 
 __all__ = ["Context", "Detector", "FitOptions", "Fitted", "Reason", "Scored"]
@@ -45,6 +47,10 @@ class FitOptions:
         How the conn autoencoder is trained.
     novelty : NoveltyOptions
         How the novelty detectors are trained.
+    profile : {"default", "classic"}
+        What is seen of a logon.
+    modes : int or "auto"
+        How many kinds of logons there are.
     progress : callable
         Called with the share done, 0 to 1.
     """
@@ -57,6 +63,8 @@ class FitOptions:
     features: FeatureSet = "full"
     flow: FlowOptions = field(default_factory=FlowOptions)
     novelty: NoveltyOptions = field(default_factory=NoveltyOptions)
+    profile: Profile = "default"
+    modes: int | Literal["auto"] = 10
     progress: Callable[[float], None] = lambda _: None
 
 
@@ -92,6 +100,9 @@ class Reason:
         Share of the score that this field carries, 0 to 1.
     of : float, optional
         What `seen` is a part of: how often the baseline had anything there, or the mean that a deviation is from.
+    among : {"source", "destination", "port"}, optional
+        Whose usual amount `expected` is: this source's there, all sources' there, or that of the port; None where a
+        model expects it of all that it sees.
     """
 
     field: str
@@ -99,6 +110,7 @@ class Reason:
     expected: str | float | None
     share: float
     of: float | None = None
+    among: Among | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +123,16 @@ class Context:
         What its source usually does that is nearest to it.
     behaviour : Behaviour or None
         The kind of connections that it resembles most.
+    beat : Beat or None
+        How its source has been calling there, where that was as regular as a machine's.
+    often : mapping of str to (int, int)
+        By name in `RELATIONS`, how often the baseline had it, and out of how many connections; empty where unknown.
     """
 
     usual: Flow | None
     behaviour: Behaviour | None
+    beat: Beat | None = None
+    often: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +197,26 @@ class Detector(ABC):
     window: int | None = None
     """Length in microseconds of the host-windows it scores; None where it scores records."""
 
+    tells_records: ClassVar[bool] = False
+    """Whether a host-window is told of by the record that decided it, where one did."""
+
+    threshold: float | None = None
+    """Score from which a record is odd, whatever the budget; None where the budget decides."""
+
     warm_up: int = 0
     """Microseconds of records after which a new state is as if it had seen all of the log."""
 
     fading: tuple[str, ...] = ()
     """Keys of an exported state of which that is only nearly so: what is old fades in them, and never ends."""
+
+    remembers: str | None = None
+    """What its state is about: another detector that remembers the same can go on with it. None: no other can."""
+
+    appetite: ClassVar[int] = 1
+    """Its share of the memory that is there for the states of several detectors."""
+
+    room: int = ROOM
+    """Bytes that a state may take; whoever knows how many there are sets it, before there is a state."""
 
     @classmethod
     @abstractmethod
@@ -220,6 +253,11 @@ class Detector(ABC):
         """What one score's record is set beside; None for a detector that has nothing of the kind."""
         return None
 
+    @property
+    def behaviours(self) -> Behaviours | None:
+        """Kinds of behaviour that it tells apart, if it does."""
+        return None
+
     def close(self, state: Any, threshold: float, now: int | None = None) -> Scored | None:  # noqa: ARG002
         """Close what is open: at the end of a log, or, where `now` is given, what a silent log has left open.
 
@@ -231,6 +269,10 @@ class Detector(ABC):
             Microseconds since the epoch by the wall clock.
         """
         return None
+
+    def evicted(self, state: Any) -> int:  # noqa: ARG002
+        """Keys that had to go from a state since there was no memory for more."""
+        return 0
 
     @abstractmethod
     def export_state(self, state: Any) -> dict[str, Any]:

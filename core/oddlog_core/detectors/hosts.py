@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
 
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.detectors.windows import end_to_end, stretches
 from oddlog_core.errors import BaselineError
-from oddlog_core.features.dce_rpc import COUNTS, HostWindow
+from oddlog_core.features.clusters import cluster
+from oddlog_core.features.dce_rpc import COUNTS, NAME, HostWindow
 from oddlog_core.span import days
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ class _Learned(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _State:
-    """The open window: its number, what hosts did in it, and who has been told of."""
+    """The open window: what hosts did in it, its number, who has been told of, and who had no place in those before."""
 
+    hosts: HostWindow
     number: int | None = None
-    hosts: HostWindow = field(default_factory=HostWindow)
     told: set[str] = field(default_factory=set)
+    evicted: int = 0
 
 
 class HostsDetector(Detector):
@@ -60,16 +62,13 @@ class HostsDetector(Detector):
     def __init__(self, learned: _Learned) -> None:
         self._learned = learned
         self.window = self.warm_up = self._window = learned.window
+        self.remembers = f"windows of {learned.window} us"
         self._mean, self._scale = np.array(learned.mean), np.array(learned.scale)
         self._centroids = np.array(learned.centroids).reshape(-1, len(COUNTS))
 
     @classmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
         """Cluster the baseline's host-windows; see `Detector.fit`."""
-        # Importing scikit-learn takes a second, which scoring need not wait for.
-        from sklearn.cluster import KMeans  # noqa: PLC0415
-        from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
         profiles = [counts for _, counts in _closed_windows(baseline, options.window)]
         n_windows = len(profiles)
         if n_windows < 2:
@@ -77,30 +76,30 @@ class HostsDetector(Detector):
                 f"{cls.log}: the baseline lies within one window of {options.window / 6e7:g} minutes; two are needed"
             )
         boundary = min(max(round(n_windows * (1 - options.held_back)), 1), n_windows - 1)
-        train = np.log1p(np.concatenate(profiles[:boundary]))
-        mean, scale = train.mean(axis=0), train.std(axis=0)
-        scale[scale < 1e-9] = 1.0
-        z = (train - mean) / scale
-        n_clusters = min(N_CLUSTERS, len(np.unique(z, axis=0)))
-        # Threads add up in an order of their own: with two, the same seed gave centroids that differ in the last bit.
-        with threadpool_limits(1):
-            model = KMeans(n_clusters, n_init=10, random_state=options.seed).fit(z)
-        sizes = np.bincount(model.labels_, minlength=n_clusters)
-        detector = cls(
-            _Learned(options.window, mean.tolist(), scale.tolist(), model.cluster_centers_.tolist(), sizes.tolist())
+        found = cluster(np.log1p(np.concatenate(profiles[:boundary])), N_CLUSTERS, options.seed)
+        learned = _Learned(
+            options.window,
+            found.mean.tolist(),
+            found.scale.tolist(),
+            found.centroids.tolist(),
+            np.bincount(found.label, minlength=len(found.centroids)).tolist(),
         )
+        detector = cls(learned)
         held_back = detector._distance(np.concatenate(profiles[boundary:]))[0]
         options.progress(1.0)
         return Fitted(detector, held_back, sum(map(len, profiles)) / days(baseline))
 
     def new_state(self) -> _State:
         """No window is open."""
-        return _State()
+        return _State(self._window_of_hosts())
+
+    def _window_of_hosts(self) -> HostWindow:
+        return HostWindow(self.room // NAME)
 
     def score_samples(self, records: Records, state: _State, threshold: float) -> Scored:
         """Provisional scores that passed the threshold, and final ones of windows that these records closed."""
         parts: list[Scored] = []
-        for number, start, stop in _stretches(records, self._window):
+        for number, start, stop in stretches(records, self._window):
             if number != state.number:
                 if state.number is not None:
                     parts.append(self._close(state, threshold))
@@ -109,7 +108,7 @@ class HostsDetector(Detector):
             early = self._early(records, state, hosts, counts, start, threshold)
             if early is not None:
                 parts.append(early)
-        return _join(parts)
+        return end_to_end(parts, _counts)
 
     def _early(
         self,
@@ -123,7 +122,7 @@ class HostsDetector(Detector):
         """Hosts whose bound passes the threshold within these records, at the record where it does."""
         bound = self._distance(counts, only_above=True)[0]
         rows: dict[str, int] = {}
-        for i in np.flatnonzero(bound >= threshold):
+        for i in np.flatnonzero((bound >= threshold) & (hosts >= 0)):
             host = state.hosts.hosts[hosts[i]]
             if host not in state.told:
                 state.told.add(host)
@@ -153,7 +152,8 @@ class HostsDetector(Detector):
         score = self._distance(counts)[0]
         n, since = len(hosts), (state.number or 0) * self._window
         told = np.array([host in state.told for host in hosts], np.bool_)
-        state.number, state.hosts, state.told = None, HostWindow(), set()
+        state.evicted += state.hosts.evicted
+        state.number, state.hosts, state.told = None, self._window_of_hosts(), set()
         return Scored(
             score,
             np.full(n, -1, np.int64),
@@ -194,7 +194,13 @@ class HostsDetector(Detector):
 
     def restore_state(self, exported: dict[str, Any]) -> _State:
         """What `export_state` exported."""
-        return _State(exported["number"], HostWindow.restore(exported["hosts"]), set(exported["told"]))
+        hosts = self._window_of_hosts()
+        hosts.restore(exported["hosts"])
+        return _State(hosts, exported["number"], set(exported["told"]))
+
+    def evicted(self, state: _State) -> int:
+        """Names that found no place in their window."""
+        return state.evicted + state.hosts.evicted
 
     def save(self, folder: Path) -> None:
         """Write ``profiles.json``."""
@@ -216,20 +222,11 @@ class HostsDetector(Detector):
         ]
 
 
-def _stretches(records: Records, window: int) -> Iterator[tuple[int, int, int]]:
-    """Runs of records within one window: its number, and where they start and stop."""
-    number = records.clock // window
-    edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(records)]
-    for start, stop in pairwise(edges):
-        if stop > start:
-            yield int(number[start]), start, stop
-
-
 def _closed_windows(baseline: Sequence[Records], window: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Number and every host's counts of each window."""
     hosts, open_ = HostWindow(), None
     for records in baseline:
-        for number, start, stop in _stretches(records, window):
+        for number, start, stop in stretches(records, window):
             if open_ is not None and number != open_:
                 yield open_, hosts.counts
                 hosts = HostWindow()
@@ -239,19 +236,5 @@ def _closed_windows(baseline: Sequence[Records], window: int) -> Iterator[tuple[
         yield open_, hosts.counts
 
 
-def _join(parts: list[Scored]) -> Scored:
-    """Scores one after the other."""
-    if not parts:
-        none = np.empty(0, np.int64)
-        no = np.empty(0, np.bool_)
-        return Scored(np.empty(0), none, none, no, no, [], none, np.empty((0, len(COUNTS)), np.int64))
-    return Scored(
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.row for part in parts]),
-        np.concatenate([part.clock for part in parts]),
-        final=np.concatenate([part.final for part in parts]),
-        odd=np.concatenate([part.odd for part in parts]),
-        host=[host for part in parts for host in part.host or ()],
-        since=np.concatenate([part.since for part in parts if part.since is not None]),
-        evidence=np.concatenate([part.evidence for part in parts]),
-    )
+def _counts(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([np.empty((0, len(COUNTS)), np.int64), *parts])

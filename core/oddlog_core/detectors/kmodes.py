@@ -1,164 +1,269 @@
-"""k-modes over NTLM logons: how unlike every usual kind of logon is this one."""
+"""k-modes over logons: how unlike every usual kind of logon is this one, and how unlike its own habits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import msgspec
 import numpy as np
 
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.detectors.habits import PARTS, Habits, Looked, Tail
+from oddlog_core.detectors.modes import Distinct, fit_modes
+from oddlog_core.detectors.table import table
 from oddlog_core.errors import BaselineError
-from oddlog_core.features.ntlm import FIELDS, LogonFields, learn_fields
-from oddlog_core.features.vocabulary import Vocabulary
-from oddlog_core.kernels.matching import nearest_mode
-from oddlog_core.span import per_day, split
+from oddlog_core.features import recent
+from oddlog_core.features.logons import RELATIONS
+from oddlog_core.features.ntlm import CLASSIC, FULL, HOST_EVENTS, LogonFields, learn_fields
+from oddlog_core.kernels.matching import nearest_mode, surprise_in_mode
+from oddlog_core.records import Categories
+from oddlog_core.span import cut, days, per_day, split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from oddlog_core.kernels.recent import RecentState
     from oddlog_core.records import Records
 
-__all__ = ["KModesDetector"]
+__all__ = ["HostEventsDetector", "KModesDetector"]
 
-N_MODES = 10
-N_INIT = 4
+_FAR = 6.0
+_RARE = 10.0
+"""Nats of rarity within a distance that make half of the way to the next."""
 
 
 class _Learned(msgspec.Struct, frozen=True):
     fields: LogonFields
     modes: list[list[int]]
     shares: list[float]
+    curve: dict[int, int]
+    surprise: list[list[float]]
+    tail: Tail | None
+    """Of how unlike the nearest mode logons are; None in the classic profile, which is that and nothing else."""
+
+
+class _Matched(NamedTuple):
+    """Codes of logons, the mode nearest to each, and in how many fields it differs."""
+
+    codes: NDArray[np.int32]
+    label: NDArray[np.int32]
+    distance: NDArray[np.int32]
+
+
+class _Evidence(NamedTuple):
+    records: Records
+    matched: _Matched
+    unlike: NDArray[np.float64]
+    looked: Looked | None
 
 
 class KModesDetector(Detector):
-    """Matching dissimilarity of a logon to the nearest of ten modes.
+    """Matching dissimilarity of a logon to the nearest mode, and how far it is from the baseline's habits.
 
-    Huang, Extensions to the k-means algorithm for clustering large data sets with categorical values (1998).
+    Huang, Extensions to the k-means algorithm for clustering large data sets with categorical values (1998). The
+    score of the classic profile is the number of nine fields that differ. In the default profile it is evidence, in
+    nats: of that distance, ties ranked by how rare the differing values are in their mode; of who logs on where, from
+    where and as what; and of what the source did in the minutes before.
     """
 
     name = "ntlm-kmodes"
     log = "ntlm"
     note = "Odd_NTLM_Logon"
+    fields: ClassVar[tuple[str, ...]] = FULL
+    """Of its default profile."""
 
-    def __init__(self, learned: _Learned) -> None:
-        self._learned = learned
-        self._modes = np.array(learned.modes, np.int32).reshape(-1, len(FIELDS))
+    def __init__(self, learned: _Learned, habits: Habits | None) -> None:
+        self._learned, self._habits = learned, habits
+        self._modes = np.array(learned.modes, np.int32).reshape(-1, len(learned.fields.names))
+        self._surprise, self._offsets = np.array(learned.surprise), _offsets(learned.fields)
+        self.warm_up = recent.WARM_UP if habits else 0
+        # How new something is, which a state adds up, is this baseline's word.
+        self.remembers = None if habits else "nothing"
+        self.threshold = None if habits else np.nextafter(_FAR, np.inf)
 
     @classmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
-        """Learn the modes; see `Detector.fit`."""
+        """Learn the modes and the habits; see `Detector.fit`."""
         train, held_back = split(baseline, options.held_back)
         if not train:
             raise BaselineError(f"{cls.log}: {sum(map(len, baseline))} records are too few to learn from")
-        fields = learn_fields(train, dict(options.networks), options.time_zone)
-        codes = np.concatenate([fields.encode(batch) for batch in train])
-        rows, weights = np.unique(codes, axis=0, return_counts=True)
-        modes = _fit_modes(rows, weights, options)
-        nearest, _ = nearest_mode(codes, modes)
-        shares = np.bincount(nearest, minlength=len(modes)) / len(codes)
-        detector = cls(_Learned(fields, modes.tolist(), shares.tolist()))
-        scores = [detector.score_samples(batch, None, np.inf).score for batch in held_back]
+        classic = options.profile == "classic" and cls.fields is FULL
+        habits, judged = (None, [{} for _ in train]) if classic else Habits.learn(train)
+        # The classic profile is the notebook's, which had whole weeks.
+        fields = learn_fields(
+            train,
+            CLASSIC if classic else cls.fields,
+            judged,
+            options.networks,
+            options.time_zone,
+            whole_weeks=True if classic else round(days(baseline), 1) >= 14,
+        )
+        distinct = Distinct.of(fields.encode(batch, one) for batch, one in zip(train, judged, strict=True))
+        modes = fit_modes(distinct, options.modes, options.seed, options.progress)
+        label, distance = nearest_mode(distinct.rows, modes.modes)
+        shares = np.bincount(label, distinct.weights, minlength=len(modes.modes)) / distinct.weights.sum()
+        surprise = _surprise(distinct, label, fields, len(modes.modes))
+        unlike = _unlike(distance, surprise_in_mode(distinct.rows, modes.modes, label, surprise, _offsets(fields)))
+        tail = None if classic else Tail.fit(np.repeat(unlike, distinct.weights))
+        learned = _Learned(fields, modes.modes.tolist(), shares.tolist(), dict(modes.curve), surprise.tolist(), tail)
+        detector = cls(learned, habits)
+        state = detector.new_state()
+        scores = [detector.score_samples(batch, state, np.inf).score for batch in held_back]
         return Fitted(detector, np.concatenate(scores), per_day(baseline))
 
-    def new_state(self) -> None:
-        """Logons are judged one by one: there is nothing to remember."""
+    def new_state(self) -> RecentState | None:
+        """State before the first logon; the classic profile judges logons one by one."""
+        return recent.new_state(self.room) if self._habits else None
 
-    def score_samples(self, records: Records, state: None, threshold: float) -> Scored:  # noqa: ARG002
-        """Fields, 0 to 9, in which each logon differs from its nearest mode."""
-        codes = self._learned.fields.encode(records)
-        nearest, distance = nearest_mode(codes, self._modes)
-        return Scored.of_records(records, distance.astype(np.float64), threshold, (records, codes, nearest))
+    def score_samples(self, records: Records, state: RecentState | None, threshold: float) -> Scored:
+        """Fields in which each logon differs from its nearest mode; in the default profile evidence in nats."""
+        if self._habits is None or state is None or self._learned.tail is None:
+            matched = self._match(records, {})
+            score = matched.distance.astype(np.float64)
+            return Scored.of_records(records, score, threshold, _Evidence(records, matched, score, None))
+        looked = self._habits.look(records, state)
+        matched = self._match(records, looked.judged)
+        rare = surprise_in_mode(matched.codes, self._modes, matched.label, self._surprise, self._offsets)
+        unlike = self._learned.tail.evidence(_unlike(matched.distance, rare))
+        # Nine digits: the last bits of a vectorised sum may depend on how many rows there are.
+        score = np.round(unlike + looked.total(), 9)
+        return Scored.of_records(records, score, threshold, _Evidence(records, matched, unlike, looked))
+
+    def _match(self, records: Records, judged: Mapping[str, Categories]) -> _Matched:
+        codes = self._learned.fields.encode(records, judged)
+        return _Matched(codes, *nearest_mode(codes, self._modes))
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
-        """The fields that differ from the nearest mode, with both values."""
-        records, codes, nearest = scored.evidence
-        logon, mode = codes[index], self._modes[nearest[index]]
-        differing = np.flatnonzero(logon != mode)
-        return tuple(
-            Reason(
-                FIELDS[f],
-                self._value(int(f), int(logon[f]))
-                if logon[f] >= 0
-                else self._unseen(records, int(scored.row[index]), int(f)),
-                self._value(int(f), int(mode[f])),
-                1 / len(differing),
-            )
-            for f in differing
+        """The fields that differ from the nearest mode, with both values; relations and recent failures by counts."""
+        evidence: _Evidence = scored.evidence
+        if self._habits is None or evidence.looked is None:
+            return tuple(self._differing(evidence, index, 1.0))
+        unlike = evidence.unlike[index]
+        total = max(unlike + evidence.looked.parts(index).sum(), 1e-300)
+        reasons = self._differing(evidence, index, unlike / total) if unlike else []
+        reasons += _unusual(self._habits, evidence.looked, index, total)
+        return tuple(sorted(reasons, key=lambda reason: -reason.share))
+
+    def _differing(self, evidence: _Evidence, index: int, share: float) -> list[Reason]:
+        """Fields that differ, and of the share of all of them what each carries."""
+        records, matched, _, looked = evidence
+        fields, logon, label = self._learned.fields, matched.codes[index], matched.label[index]
+        differing = np.flatnonzero(logon != self._modes[label])
+        rare = (
+            np.ones(len(differing))
+            if looked is None
+            else self._surprise[label, self._offsets[differing] + logon[differing]]
         )
+        values = fields.categorise(cut(records, index, index + 1), _row(looked, index))
+        reasons = []
+        for f, weight in zip(differing.tolist(), rare / max(rare.sum(), 1e-300), strict=True):
+            seen = values[f].values[values[f].codes[0]] if values[f].codes[0] >= 0 else None
+            expected = fields.name(f, int(self._modes[label, f]))
+            reasons.append(Reason(fields.names[f], seen, expected, float(share * weight)))
+        return reasons
 
-    def _value(self, f: int, code: int) -> str | None:
-        return Vocabulary(self._learned.fields.values[f]).name(code) if code else None
+    def export_state(self, state: RecentState | None) -> dict[str, Any]:
+        """What sources did in the last hour."""
+        return {} if state is None else state.export()
 
-    def _unseen(self, records: Records, row: int, f: int) -> str:
-        """A value without a code, from the record itself."""
-        column = self._learned.fields.categorise(records)[f]
-        return str(column.values[column.codes[row]])
-
-    def export_state(self, state: None) -> dict[str, Any]:  # noqa: ARG002
-        """Nothing to remember."""
-        return {}
-
-    def restore_state(self, exported: dict[str, Any]) -> None:
-        """Nothing was remembered."""
+    def restore_state(self, exported: dict[str, Any]) -> RecentState | None:
+        """What `export_state` exported."""
+        state = self.new_state()
+        if state is not None:
+            state.restore(exported)
+        return state
 
     def save(self, folder: Path) -> None:
-        """Write ``modes.json``."""
+        """Write ``modes.json``, and habits where there are any."""
         (folder / "modes.json").write_bytes(msgspec.json.encode(self._learned))
+        if self._habits:
+            self._habits.save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read ``modes.json``."""
-        return cls(msgspec.json.decode((folder / "modes.json").read_bytes(), type=_Learned))
+        """Read what `save` wrote."""
+        learned = msgspec.json.decode((folder / "modes.json").read_bytes(), type=_Learned)
+        return cls(learned, Habits.load(folder) if learned.tail else None)
 
     def describe(self) -> list[str]:
-        """Each mode and its share of the logons, the most usual first."""
-        order = np.argsort(self._learned.shares)[::-1]
+        """The most common logons here, as a table: each mode, its share of the logons, and the fields that differ."""
+        learned = self._learned
+        curve = ", ".join(f"{count}: {cost:,}" for count, cost in learned.curve.items())
         return [
-            f"{self._learned.shares[k]:6.1%}  "
-            + ", ".join(f"{name}={self._value(f, int(self._modes[k, f])) or '-'}" for f, name in enumerate(FIELDS))
-            for k in order
+            "the most common logons here",
+            *table(learned.fields, self._modes, learned.shares),
+            *([f"cost by number of modes, of which {len(self._modes)} were taken: {curve}"] if curve else []),
         ]
 
 
-def _fit_modes(rows: NDArray[np.int32], weights: NDArray[np.intp], options: FitOptions) -> NDArray[np.int32]:
-    """Modes of distinct rows with weights: the cheapest of `N_INIT` runs."""
-    # kmodes imports scikit-learn, which takes a second that scoring need not wait for.
-    from kmodes.kmodes import KModes  # noqa: PLC0415
+class HostEventsDetector(KModesDetector):
+    """The same over the events that Windows hosts log, as in LANL's data set of 2017."""
 
-    n_modes = min(N_MODES, len(rows))
-    # kmodes renumbers categories; dense codes by column make its numbering ours, so initial modes can be passed in.
-    dense, values = np.empty_like(rows), []
-    for f in range(rows.shape[1]):
-        found, dense[:, f] = np.unique(rows[:, f], return_inverse=True)
-        values.append(found)
-    rng = np.random.default_rng(options.seed)
-    best = None
-    for run in range(N_INIT):
-        model = KModes(n_modes, init=_draw_modes(dense, weights, n_modes, rng), random_state=options.seed + run)
-        model.fit(dense, sample_weight=weights.tolist())
-        if best is None or model.cost_ < best.cost_:
-            best = model
-        options.progress((run + 1) / N_INIT)
-    modes = best.cluster_centroids_ if best is not None else dense
-    return np.stack([values[f][modes[:, f]] for f in range(rows.shape[1])], axis=1).astype(np.int32)
+    name = "wls-kmodes"
+    log = "wls"
+    note = "Odd_Host_Event"
+    fields = HOST_EVENTS
 
 
-def _draw_modes(
-    rows: NDArray[np.int32], weights: NDArray[np.intp], n_modes: int, rng: np.random.Generator
-) -> NDArray[np.int32]:
-    """Huang's initial modes, by weight: values drawn by their share, each draw moved to the nearest row not yet taken.
+def _offsets(fields: LogonFields) -> NDArray[np.int64]:
+    """Where the codes of each field begin among those of all of them; before 0 is the place of a value never seen."""
+    sizes = np.array(fields.sizes(), np.int64) + 1
+    return np.cumsum(sizes) - sizes + 1
 
-    The library's own drawing disregards weights.
+
+def _surprise(distinct: Distinct, label: NDArray[np.int32], fields: LogonFields, n_modes: int) -> NDArray[np.float64]:
+    """Surprise of each value among the logons of each mode, (n_modes, n_values) in nats.
+
+    Every value, one never seen among them, counts as if it had been seen once more, in all its field's values together
+    (Laplace's rule of succession, with one pseudo-count).
     """
-    share = weights / weights.sum()
-    drawn = np.stack([column[rng.choice(len(rows), n_modes, p=share)] for column in rows.T], axis=1)
-    taken: list[int] = []
-    for mode in drawn:
-        distance = (rows != mode).sum(axis=1)
-        distance[taken] = rows.shape[1] + 1
-        taken.append(int(distance.argmin()))
-    return rows[taken]
+    offsets, sizes = _offsets(fields), fields.sizes()
+    counts = np.zeros((n_modes, sum(sizes) + len(sizes)))
+    for f, codes in enumerate(distinct.rows.T):
+        np.add.at(counts, (label, offsets[f] + codes), distinct.weights)
+    for offset, size in zip(offsets - 1, sizes, strict=True):
+        field = counts[:, offset : offset + size + 1]
+        field += 1 / (size + 1)
+        field /= field.sum(axis=1, keepdims=True)
+    surprise: NDArray[np.float64] = -np.log(counts)
+    return surprise
+
+
+def _unlike(distance: NDArray[np.int32], rare: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distances, ties ranked by how rare the differing values are: below the next distance, however rare."""
+    unlike: NDArray[np.float64] = distance + rare / (rare + _RARE)
+    return unlike
+
+
+def _row(looked: Looked | None, index: int) -> dict[str, Categories]:
+    if looked is None:
+        return {}
+    return {name: Categories(found.codes[index : index + 1], found.values) for name, found in looked.judged.items()}
+
+
+def _unusual(habits: Habits, looked: Looked, index: int, total: float) -> list[Reason]:
+    """Relations with how often the baseline had them, and what the source did just before."""
+    often, reasons = habits.often(looked, index), []
+    for name, evidence in zip(PARTS, looked.parts(index), strict=True):
+        share = float(evidence / total)
+        if not share:
+            continue
+        if name in RELATIONS:
+            seen, of = often[name].tolist()
+            reasons.append(Reason(name, float(seen), None, share, float(of)))
+        else:
+            reasons.append(_recent(name, looked.counted[index], share))
+    return reasons
+
+
+def _recent(name: str, counted: NDArray[np.int64], share: float) -> Reason:
+    """Counts of a source's last minutes; not every logon without success is known to have failed."""
+    what, _, window = name.partition(" in ")
+    sums = counted[[*recent.WINDOWS].index(window)].tolist()
+    if what == "new":
+        return Reason(name, float(sums[recent.NEWS]), None, share, float(sums[0]))
+    field = f"no success in {window}" if sums[recent.OPEN] else name
+    return Reason(field, float(sums[recent.FAILED] + sums[recent.OPEN]), None, share, float(sums[0]))

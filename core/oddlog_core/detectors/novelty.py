@@ -118,7 +118,7 @@ class NoveltyDetector(Detector):
 
     def new_state(self) -> Sequences | None:
         """Of ``lstm`` the sources' latest records, none yet; the other models need no state."""
-        return Sequences(len(self._fields)) if self._learned.model == "lstm" else None
+        return Sequences(len(self._fields), self.room) if self._learned.model == "lstm" else None
 
     def score_samples(self, records: Records, state: Sequences | None, threshold: float) -> Scored:
         """How unlike the baseline each record is, by its model's measure."""

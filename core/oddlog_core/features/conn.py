@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 
 from oddlog_core.features.relations import RELATIONS, UNLIKE, Relations
-from oddlog_core.features.rhythm import COUNTS, STATISTICS, Rhythm, learn_usual
+from oddlog_core.features.rhythm import COUNTS, SLOT, STATISTICS, Rhythm, learn_usual
 from oddlog_core.features.vocabulary import Vocabulary, count_values
 from oddlog_core.kernels.columns import amounts, looked_up
 from oddlog_core.kernels.rolling import LARGEST, RollingState
-from oddlog_core.options import FeatureSet  # noqa: TC001 - msgspec reads it
+from oddlog_core.options import ROOM, FeatureSet
 from oddlog_core.records import MISSING
 from oddlog_core.span import DAY, HOUR
 
@@ -154,20 +154,30 @@ class ConnFeatures:
     usual : Usual, optional
     relations : Relations, optional
         What the set `full` needs to know of the baseline.
+    room : int
+        Bytes that the state may take.
     """
 
     spec: FeatureSpec
     usual: Usual | None = None
     relations: Relations | None = None
+    room: int = ROOM
     rolling: RollingState = field(init=False)
     rhythm: Rhythm | None = field(init=False, default=None)
     _vocabularies: dict[str, Vocabulary] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rolling = RollingState(np.array([*WINDOWS.values()]) * MICROSECONDS, len(ROLLED))
+        # Two fifths for the rows of the last minute, the rest for what is kept of each key.
+        rows = _power_of_two(2 * self.room // 5 // (8 * (1 + len(ROLLED))))
+        self.rolling = RollingState(np.array([*WINDOWS.values()]) * MICROSECONDS, len(ROLLED), max(rows, 1024))
         self._vocabularies = {name: Vocabulary(values) for name, values in self.spec.categories.items()}
         if self.usual is not None:
-            self.rhythm = Rhythm(self.usual)
+            self.rhythm = Rhythm(self.usual, max(_power_of_two(3 * self.room // 5 // SLOT), 16))
+
+    @property
+    def evicted(self) -> int:
+        """Rows and keys that had to go, since there was no room for more."""
+        return int(self.rolling.lost[0]) + (self.rhythm.evicted if self.rhythm is not None else 0)
 
     def transform(self, records: Records, judged: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Features of the next records.
@@ -237,6 +247,11 @@ def _port_table(usual: tuple[int, ...]) -> NDArray[np.int16]:
     table = len(usual) + 1 + np.searchsorted(_RANGE_ENDS, np.arange(2**16), side="right")
     table[list(usual)] = np.arange(1, len(usual) + 1)
     return table.astype(np.int16)
+
+
+def _power_of_two(most: int) -> int:
+    """The largest power of two up to a number."""
+    return 1 << max(most.bit_length() - 1, 0)
 
 
 def learn_spec(baseline: Sequence[Records], features: FeatureSet = "rolling") -> FeatureSpec:

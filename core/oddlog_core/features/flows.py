@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from oddlog_core.features.keys import joined, of_categories, of_integers
-from oddlog_core.features.relations import logarithms
+from oddlog_core.features.relations import logarithms, place
 from oddlog_core.records import MISSING
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Flow", "UsualFlows"]
 
-MOST_SOURCES, MOST_FLOWS = 10_000, 4
+MOST_SOURCES, MOST_FLOWS = 10_000, 8
 
 
 class Flow(msgspec.Struct, frozen=True, array_like=True):
@@ -93,17 +93,23 @@ class UsualFlows:
         return cls(of)
 
     def nearest(
-        self, source: str | None, proto: str | None, port: int | None, amounts: Sequence[float | None]
+        self,
+        source: str | None,
+        host: str | None,
+        proto: str | None,
+        port: int | None,
+        amounts: Sequence[float | None],
     ) -> Flow | None:
-        """The source's usual flow that is nearest by port and protocol, then by duration and bytes."""
+        """The source's usual flow that is nearest: by port and protocol, by where it goes, by duration and bytes."""
+        where = place(host or "")
 
-        def distance(flow: Flow) -> tuple[bool, float, int]:
+        def distance(flow: Flow) -> tuple[bool, bool, float, int]:
             usual = (flow.duration, flow.orig_bytes, flow.resp_bytes)
             apart = [
                 abs(float(np.log1p(seen or 0.0) - np.log1p(expected or 0.0)))
                 for seen, expected in zip(amounts, usual, strict=True)
             ]
-            return (flow.port, flow.proto) != (port, proto), sum(apart), -flow.often
+            return (flow.port, flow.proto) != (port, proto), place(flow.host or "") != where, sum(apart), -flow.often
 
         return min(self.of.get(source or "", ()), key=distance, default=None)
 

@@ -253,6 +253,13 @@ class Typical:
             refine(out, index.find(context), usual)
         return out
 
+    def narrowest_known(self, contexts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Which context `expected` speaks of, (n,): 0 all records, 1 the widest, and so on."""
+        out = np.zeros(len(contexts[0]), np.int64)
+        for number, (index, context) in enumerate(zip(self._index, contexts, strict=True), start=1):
+            out[index.find(context) >= 0] = number
+        return out
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it, by name."""
         return (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Places", "local_time"]
 
+_MOST_KNOWN = 1 << 16
 _QUARTER = 900_000_000
 # 2242: a time out of all bounds, as a damaged record may have, gets the offset of the nearest moment that has one.
 _LAST_QUARTER = 2**33 // 900
@@ -34,8 +35,10 @@ class Places:
 
     networks: Mapping[str, str] = field(default_factory=dict)
     _by_prefix: list[tuple[IPv4Network | IPv6Network, str]] = field(init=False, repr=False, compare=False)
+    _known: dict[str, tuple[str, str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_known", {})
         by_prefix = [(ip_network(cidr), name) for cidr, name in self.networks.items()]
         by_prefix.sort(key=lambda network: -network[0].prefixlen)
         object.__setattr__(self, "_by_prefix", by_prefix)
@@ -45,6 +48,13 @@ class Places:
 
         Within a named network both are its name. What is no address is its own first part.
         """
+        if address not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[address] = self._parts(address)
+        return self._known[address]
+
+    def _parts(self, address: str) -> tuple[str, str]:
         try:
             place = ip_address(address)
         except ValueError:

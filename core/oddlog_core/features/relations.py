@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
 from oddlog_core.features.habits import Chain, Typical
 from oddlog_core.features.keys import joined, of_categories, of_integers
+from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.records import MISSING
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Categories, Records
 
-__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Relations", "logarithms", "place"]
+__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "logarithms", "place"]
 
 RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
 """How much less likely than usual for such a connection each is, in nats: the destination for this source and service,
@@ -31,6 +31,9 @@ the service for this source, the source for this destination's service, the dest
 AMOUNTS = ("duration", "orig_bytes", "resp_bytes")
 UNLIKE = tuple(f"unlike_{name}" for name in AMOUNTS)
 """How many standard deviations each amount is from what is typical of this source, destination and service."""
+
+Among = Literal["source", "destination", "port"]
+_AMONG: tuple[Among | None, ...] = (None, "port", "destination", "source")
 
 # Nats, and standard deviations of logarithms: less is no habit but rounding.
 _LEAST_SURPRISE, _LEAST_SPREAD = 0.5, 0.1
@@ -161,28 +164,22 @@ class Relations:
         _, contexts = _questions(records)
         return np.expm1(self.amounts.expected(contexts)[:, 0])
 
+    def among(self, records: Records) -> list[Among | None]:
+        """Whose typical amounts those are: of this source there, of all sources there, of the port, or of all."""
+        _, contexts = _questions(records)
+        return [_AMONG[number] for number in self.amounts.narrowest_known(contexts)]
+
     def save(self, path: Path) -> None:
         """Write a file that NumPy opens as it opens its own .npz."""
         parts: dict[str, Chain | Typical] = {"amounts": self.amounts}
         parts |= {f"chain-{name}": chain for name, chain in self.chains.items()}
         parts |= {f"usual-{name}": usual for name, usual in self.usual.items()}
-        with zipfile.ZipFile(path, "w") as archive:
-            for part, kept in sorted(parts.items()):
-                for name, array in kept.arrays().items():
-                    # Not np.savez: it writes the time, and one baseline must give one bundle.
-                    entry = zipfile.ZipInfo(f"{part}/{name}.npy")
-                    entry.compress_type = zipfile.ZIP_DEFLATED
-                    with archive.open(entry, "w") as file:
-                        np.lib.format.write_array(file, array, allow_pickle=False)
+        write_tables(path, {name: part.arrays() for name, part in parts.items()})
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote."""
-        parts: dict[str, dict[str, NDArray[np.int64]]] = {}
-        with np.load(path, allow_pickle=False) as archive:
-            for entry in archive.files:
-                part, _, name = entry.partition("/")
-                parts.setdefault(part, {})[name] = archive[entry]
+        parts = read_tables(path)
         chains = {name: Chain.of_arrays(parts[f"chain-{name}"]) for name in RELATIONS}
         usual = {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in RELATIONS}
         return cls(chains, usual, Typical.of_arrays(parts["amounts"]))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["COUNTS", "STATISTICS", "WARM_UP", "Rhythm", "Usual", "learn_usual"]
+__all__ = ["COUNTS", "SLOT", "STATISTICS", "WARM_UP", "Rhythm", "Usual", "learn_usual"]
 
 HALF_LIVES = {"10s": 10.0, "1m": 60.0, "10m": 600.0, "1h": 3600.0}
 """Seconds in which the weight of what happened halves. Kitsune's are a fifth of a second to 100 seconds, for packets;
@@ -65,9 +65,12 @@ _OF = {kind: tuple(dict.fromkeys(value for value, _, _ in _SHOWN[kind])) for kin
 # A stream that was silent for longer begins anew.
 _LONGEST = 6 * 3600.0
 _FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
-# Slots for each kind of key; a slot of all four takes about 1 kB once it is used.
 CAPACITY = 1 << 16
 _ROWS = 2048
+"""Slots for each kind of key, unless there is room for fewer or more."""
+
+SLOT = 1100
+"""Bytes that a slot of all four kinds takes once it is used."""
 
 
 class Usual(msgspec.Struct, frozen=True):
@@ -108,9 +111,12 @@ class Rhythm:
     Parameters
     ----------
     usual : Usual
+    capacity : int
+        Slots for each kind of key, a power of two from 16.
     """
 
     usual: Usual
+    capacity: int = CAPACITY
     _tables: dict[str, KeyTable] = field(init=False)
     _states: dict[str, StreamState] = field(init=False)
     _intervals: IntervalState = field(init=False, default_factory=IntervalState)
@@ -119,7 +125,7 @@ class Rhythm:
 
     def __post_init__(self) -> None:
         rates = 1 / np.array([*HALF_LIVES.values()])
-        self._tables = {kind: KeyTable(CAPACITY, float(rates.min())) for kind in (*_KINDS, "pair")}
+        self._tables = {kind: KeyTable(self.capacity, float(rates.min())) for kind in (*_KINDS, "pair")}
         self._states = {kind: StreamState(np.zeros((len(_OF[kind]), 3)), rates) for kind in _KINDS}
         halves = [*HALF_LIVES]
         self._shown = {
@@ -128,6 +134,11 @@ class Rhythm:
         }
         some = np.array([HALF_LIVES[half] for half in _PAIR_HALF_LIVES])
         self._pairs = PairState(np.zeros((2, 3)), 1 / some)
+
+    @property
+    def evicted(self) -> int:
+        """Keys that had to go, since there was no room for more."""
+        return sum(table.evicted for table in self._tables.values())
 
     def transform(self, records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Statistics of the next records, each included in its own.

@@ -10,6 +10,7 @@ import numpy as np
 from oddlog_core.features.keys import of_categories
 from oddlog_core.kernels.keytable import KeyTable
 from oddlog_core.kernels.sequences import NOWHERE, follow
+from oddlog_core.options import ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,8 @@ SPAN = 3_600_000_000
 """Microseconds that they may be old."""
 
 SOURCES = 1024
+"""Slots for sources, unless there is room for fewer."""
+
 _NEVER = int(np.iinfo(np.int64).min) // 2
 
 
@@ -70,17 +73,22 @@ class Sequences:
     Parameters
     ----------
     n_columns : int
+    room : int
+        Bytes that it may take.
     """
 
     n_columns: int
+    room: int = ROOM
     table: KeyTable = field(init=False)
     rows: NDArray[np.float32] = field(init=False)
     times: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.table = KeyTable(SOURCES, 1e6 / SPAN)
-        self.rows = np.zeros((SOURCES, BEFORE, self.n_columns), np.float32)
-        self.times = np.full((SOURCES, BEFORE), _NEVER)
+        fits = max(self.room // (BEFORE * (4 * self.n_columns + 8) + 16), 16)
+        capacity = min(1 << fits.bit_length() - 1, SOURCES)
+        self.table = KeyTable(capacity, 1e6 / SPAN)
+        self.rows = np.zeros((capacity, BEFORE, self.n_columns), np.float32)
+        self.times = np.full((capacity, BEFORE), _NEVER)
 
     def take(self, clock: NDArray[np.int64], sources: NDArray[np.int64], columns: NDArray[np.float32]) -> Tape:
         """Set the next records after those of their sources, and remember them.
@@ -94,7 +102,7 @@ class Sequences:
         slots = self.table.update(clock, sources)
         # Slots that no record is of are not touched: live batches are small.
         touched, slot = np.unique(np.where(slots < 0, ~slots, slots), return_inverse=True)
-        base = SOURCES * BEFORE
+        base = len(self.rows) * BEFORE
         places, times = touched[:, None] * BEFORE + np.arange(BEFORE), self.times[touched]
         before = follow(np.where(slots < 0, ~slot, slot), clock, base, SPAN, places, times)
         old = self.rows.reshape(base, self.n_columns)

@@ -7,7 +7,7 @@ import numpy as np
 
 from oddlog_core.kernels._jit import kernel
 
-__all__ = ["nearest_mode"]
+__all__ = ["nearest_mode", "surprise_in_mode"]
 
 _BLOCK = 256
 
@@ -58,3 +58,29 @@ def nearest_mode(codes, modes):
         label[start : start + size] = nearest[:size]
         distance[start : start + size] = fewest[:size]
     return label, distance
+
+
+@kernel("float64[::1](int32[:, ::1], int32[:, ::1], int32[::1], float64[:, ::1], int64[::1])")
+def surprise_in_mode(codes, modes, label, surprise, offsets):
+    """Sum, over the fields in which a record differs from its mode, of how surprising its values are there.
+
+    Parameters
+    ----------
+    codes : (n_records, n_fields) int32
+        -1 is a value the baseline never saw.
+    modes : (n_modes, n_fields) int32
+    label : (n_records,) int32
+        Mode of each record.
+    surprise : (n_modes, n_values) float64
+        Of every field's values one after the other, in nats.
+    offsets : (n_fields,) int64
+        Where those of each field begin; before them stands that of a value never seen.
+    """
+    n_records, n_fields = codes.shape
+    out = np.zeros(n_records)
+    for i in range(n_records):
+        k = label[i]
+        for f in range(n_fields):
+            if codes[i, f] != modes[k, f]:
+                out[i] += surprise[k, offsets[f] + codes[i, f]]
+    return out

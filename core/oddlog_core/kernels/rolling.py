@@ -50,9 +50,9 @@ def _square(a):
 
 @kernel(
     "float64[:, :, :, ::1](int64[::1], int64[:, ::1], int64[::1], int64[::1], int64[:, ::1], int64[::1],"
-    " int64[:, ::1], uint64[:, :, ::1])"
+    " int64[:, ::1], uint64[:, :, ::1], int64, int64[::1])"
 )
-def mean_std(clock, values, windows, ring_clock, ring_values, heads, sums, squares):
+def mean_std(clock, values, windows, ring_clock, ring_values, heads, sums, squares, most, lost):
     """Mean and sample standard deviation over ``(t - window, t]`` at each record, in log order.
 
     Rows of equal time see only those before them and themselves, as pandas' ``rolling('10s')`` has it. Where the clock
@@ -67,12 +67,17 @@ def mean_std(clock, values, windows, ring_clock, ring_values, heads, sums, squar
     windows : (n_windows,) int64
         Microseconds.
     ring_clock, ring_values : (capacity,) and (capacity, n_columns) int64
-        Rows still inside the longest window; capacity is a power of two and holds them and these n.
+        Rows still inside the longest window; capacity is a power of two and holds them and these n, or more than
+        `most`.
     heads : (n_windows + 1,) int64
         Sequence number of each window's oldest row, then that of the next row.
     sums : (n_windows, n_columns) int64
     squares : (n_windows, n_columns, 2) uint64
         High and low 64 bits. Ring, heads, sums and squares are the state and are changed in place.
+    most : int
+        Rows that a window holds at most; of more, the latest.
+    lost : (1,) int64
+        Rows that left a window for that alone are added to it.
 
     Returns
     -------
@@ -98,7 +103,8 @@ def mean_std(clock, values, windows, ring_clock, ring_values, heads, sums, squar
         for w in range(n_windows):
             head = heads[w]
             since = now - windows[w]
-            while ring_clock[head & mask] <= since or (fell and head < new - 1):
+            while ring_clock[head & mask] <= since or (fell and head < new - 1) or new - head > most:
+                lost[0] += ring_clock[head & mask] > since and not fell
                 for c in range(n_columns):
                     value = ring_values[head & mask, c]
                     sums[w, c] -= value
@@ -146,15 +152,24 @@ class RollingState:
     windows : sequence of int
         Lengths in microseconds.
     n_columns : int
+    capacity : int
+        Rows that are kept at most, a power of two from 1024.
+
+    Attributes
+    ----------
+    lost : (1,) int64
+        How often a row had to leave a window early, since there was no room for it.
     """
 
     windows: NDArray[np.int64]
     n_columns: int
+    capacity: int = 1 << 24
     ring_clock: NDArray[np.int64] = field(init=False)
     ring_values: NDArray[np.int64] = field(init=False)
     heads: NDArray[np.int64] = field(init=False)
     sums: NDArray[np.int64] = field(init=False)
     squares: NDArray[np.uint64] = field(init=False)
+    lost: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
         n_windows = len(self.windows)
@@ -163,11 +178,12 @@ class RollingState:
         self.heads = np.zeros(n_windows + 1, np.int64)
         self.sums = np.zeros((n_windows, self.n_columns), np.int64)
         self.squares = np.zeros((n_windows, self.n_columns, 2), np.uint64)
+        self.lost = np.zeros(1, np.int64)
 
     def update(self, clock: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.float64]:
         """`mean_std` of the next records, remembering those that the records after them will see."""
         oldest, new = int(self.heads[:-1].min()), int(self.heads[-1])
-        needed = new - oldest + len(clock)
+        needed = min(new - oldest + len(clock), self.capacity)
         if needed > len(self.ring_clock):
             capacity = 1 << (needed - 1).bit_length()
             kept = np.arange(oldest, new)
@@ -176,7 +192,17 @@ class RollingState:
             rows, self.ring_values = self.ring_values, np.empty((capacity, self.n_columns), np.int64)
             self.ring_values[kept & (capacity - 1)] = rows[kept & (len(rows) - 1)]
         out: NDArray[np.float64] = mean_std(
-            clock, values, self.windows, self.ring_clock, self.ring_values, self.heads, self.sums, self.squares
+            clock,
+            values,
+            self.windows,
+            self.ring_clock,
+            self.ring_values,
+            self.heads,
+            self.sums,
+            self.squares,
+            # The row that comes is written before those that must go are read.
+            self.capacity - 1,
+            self.lost,
         )
         return out
 

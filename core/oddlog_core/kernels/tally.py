@@ -20,28 +20,31 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FOLD = np.uint64(32)
 
 
-@kernel("int64[:, ::1](int64[::1], int64[:, ::1], int64[::1], int64[:, ::1])")
-def running_counts(hosts, values, seen, counts):
-    """Records and distinct values of each record's host, this record included.
+@kernel("int64[:, ::1](int64[::1], int64[:, ::1], int64[::1], int64[::1], int64[:, ::1])")
+def running_counts(hosts, values, seen, times, counts):
+    """Records, distinct values and how often the most frequent was, of each record's host, this record included.
 
     Parameters
     ----------
     hosts : (n,) int64
         Host codes, below 2**28.
     values : (n, n_fields) int64
-        Codes of the fields to count distinct values of, below 2**32; at most eight fields.
+        Codes of the fields to count the values of, below 2**32; at most eight fields.
     seen : (capacity,) int64
         Open-addressing set of (host, field, value), -1 where empty; a power of two and never full.
-    counts : (n_hosts, 1 + n_fields) int64
-        Records, then distinct values. Both are the state and are changed in place.
+    times : (capacity,) int64
+        How often each of `seen` was.
+    counts : (n_hosts, 1 + 2 * n_fields) int64
+        Records, then distinct values by field, then the highest frequencies. All three are the state and are changed
+        in place.
 
     Returns
     -------
-    (n, 1 + n_fields) int64
+    (n, 1 + 2 * n_fields) int64
     """
     n, n_fields = values.shape
     mask = seen.shape[0] - 1
-    out = np.empty((n, 1 + n_fields), np.int64)
+    out = np.empty((n, 1 + 2 * n_fields), np.int64)
     for i in range(n):
         host = hosts[i]
         counts[host, 0] += 1
@@ -52,8 +55,11 @@ def running_counts(hosts, values, seen, counts):
                 slot = (slot + 1) & mask
             if seen[slot] == _EMPTY:
                 seen[slot] = key
+                times[slot] = 0
                 counts[host, 1 + f] += 1
-        for c in range(1 + n_fields):
+            times[slot] += 1
+            counts[host, 1 + n_fields + f] = max(counts[host, 1 + n_fields + f], times[slot])
+        for c in range(1 + 2 * n_fields):
             out[i, c] = counts[host, c]
     return out
 
@@ -106,56 +112,58 @@ class Tally:
     Parameters
     ----------
     n_fields : int
-        How many fields' distinct values are counted.
+        How many fields' values are counted.
     """
 
     n_fields: int
     seen: NDArray[np.int64] = field(init=False)
+    times: NDArray[np.int64] = field(init=False)
     counts: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.seen = np.full(1024, _EMPTY, np.int64)
-        self.counts = np.zeros((64, 1 + self.n_fields), np.int64)
+        self.seen, self.times = np.full(1024, _EMPTY, np.int64), np.zeros(1024, np.int64)
+        self.counts = np.zeros((64, 1 + 2 * self.n_fields), np.int64)
 
     def update(self, hosts: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
         """`running_counts` of the next records."""
-        distinct = int(self.counts[:, 1:].sum())
+        distinct = int(self.counts[:, 1 : 1 + self.n_fields].sum())
         self._grow(distinct + values.size, int(hosts.max(initial=-1)))
-        out: NDArray[np.int64] = running_counts(hosts, values, self.seen, self.counts)
+        out: NDArray[np.int64] = running_counts(hosts, values, self.seen, self.times, self.counts)
         return out
 
     def _grow(self, n_keys: int, highest: int) -> None:
         """Have room for so many keys, and for hosts up to the highest code."""
-        if 2 * n_keys > len(self.seen):
-            kept = self.seen[self.seen != _EMPTY]
-            self.seen = np.full(1 << (2 * n_keys - 1).bit_length(), _EMPTY, np.int64)
-            _insert(kept, self.seen)
+        self.seen, self.times = _roomy(self.seen, self.times, n_keys)
         if highest >= len(self.counts):
             grown = np.zeros((1 << highest.bit_length(), self.counts.shape[1]), np.int64)
             grown[: len(self.counts)] = self.counts
             self.counts = grown
 
-    def keys(self) -> NDArray[np.int64]:
-        """What has been counted, in the order of the keys."""
-        return np.sort(self.seen[self.seen != _EMPTY])
+    def keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """What has been counted, in the order of the keys, and how often each was."""
+        (held,) = np.nonzero(self.seen != _EMPTY)
+        order = held[np.argsort(self.seen[held])]
+        return self.seen[order], self.times[order]
 
-    def restore(self, keys: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+    def restore(self, keys: NDArray[np.int64], often: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
         """Take over `keys`, and as many of `counts` as there were hosts."""
         self._grow(len(keys), len(counts) - 1)
-        # A copy: kernels with explicit signatures refuse memory that is read-only, as a checkpoint's is.
-        _insert(keys.copy(), self.seen)
+        # Copies: kernels with explicit signatures refuse memory that is read-only, as a checkpoint's is.
+        _insert(keys.copy(), often.copy(), self.seen, self.times)
         self.counts[: len(counts)] = counts
 
 
-@kernel("void(int64[::1], int64[::1])")
-def _insert(keys, seen):
-    """Put keys that are not yet there into the set."""
-    mask = seen.shape[0] - 1
-    for key in keys:
-        slot = np.int64((np.uint64(key) * _GOLDEN) >> _FOLD) & mask
-        while seen[slot] != _EMPTY:
-            slot = (slot + 1) & mask
-        seen[slot] = key
+def _roomy(
+    seen: NDArray[np.int64], times: NDArray[np.int64], n_keys: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The same set, twice as large as so many keys need where it is smaller."""
+    if 2 * n_keys <= len(seen):
+        return seen, times
+    (held,) = np.nonzero(seen != _EMPTY)
+    capacity = 1 << (2 * n_keys - 1).bit_length()
+    wider = np.full(capacity, _EMPTY, np.int64), np.zeros(capacity, np.int64)
+    _insert(seen[held], times[held], *wider)
+    return wider
 
 
 @dataclass(slots=True)
@@ -178,13 +186,8 @@ class Description:
 
     def update(self, hosts: NDArray[np.int64], values: NDArray[np.int64]) -> None:
         """`describe` the next records."""
-        needed = 2 * (int(self.summary[:, :, 1].sum()) + values.size)
-        if needed > len(self.seen):
-            (kept,) = np.nonzero(self.seen != _EMPTY)
-            keys, often = self.seen[kept], self.times[kept]
-            capacity = 1 << (needed - 1).bit_length()
-            self.seen, self.times = np.full(capacity, _EMPTY, np.int64), np.zeros(capacity, np.int64)
-            _insert_counted(keys, often, self.seen, self.times)
+        distinct = int(self.summary[:, :, 1].sum())
+        self.seen, self.times = _roomy(self.seen, self.times, distinct + values.size)
         highest = int(hosts.max(initial=-1))
         if highest >= len(self.summary):
             grown = np.zeros((1 << highest.bit_length(), self.n_fields, 4), np.int64)
@@ -194,7 +197,7 @@ class Description:
 
 
 @kernel("void(int64[::1], int64[::1], int64[::1], int64[::1])")
-def _insert_counted(keys, often, seen, times):
+def _insert(keys, often, seen, times):
     """Put keys that are not yet there into the set, with their counts."""
     mask = seen.shape[0] - 1
     for i in range(keys.shape[0]):

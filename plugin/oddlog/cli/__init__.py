@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from importlib import import_module
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 COMMANDS = {
+    "check": "Say what a watch would stumble over.",
     "compare": "Compare models of conn logs.",
+    "config": "Print the configuration, with every key explained.",
     "evaluate": "Judge a scores file by labels.",
     "inspect": "Print what a bundle has learned.",
     "novelty": "Judge novelty models on labelled flows.",
+    "profile": "Compare hosts by what they call.",
     "score": "Score archived logs.",
+    "siem": "Print what systemd, shippers and SIEMs need.",
     "simulate": "Make a simulated office's Zeek logs.",
     "train": "Learn what is normal from logs.",
     "warm": "Compile what every start would else compile.",
@@ -73,6 +78,10 @@ def _sentence(
 def main() -> None:
     """Run the command line; errors a user can cause are one line on stderr (exit 1 while running, 2 for usage)."""
     warnings.formatwarning = _sentence
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name need not be UTF-8, and is printed all the same.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         _oddlog(prog_name="oddlog")
     except OddlogError as error:

@@ -60,8 +60,10 @@ def bundle_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Take an oddlog.toml."""
+    """Take an oddlog.toml, and keys that stand above it."""
     kind = click.Path(exists=True, dir_okay=False, path_type=Path)
+    text = "A key of oddlog.toml and its value, above the file and the environment; may be given again."
+    command = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)(command)
     return click.option("--config", "config_path", type=kind, metavar="FILE", help="oddlog.toml.")(command)
 
 
@@ -101,7 +103,7 @@ def finding_table(findings: Iterable[Finding]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from oddlog.notices import message
+    from oddlog.notices import beside_words, message
 
     table = Table(title="The oddest", title_justify="left", show_lines=True)
     table.add_column("type", no_wrap=True)
@@ -109,7 +111,8 @@ def finding_table(findings: Iterable[Finding]) -> None:
     table.add_column("what, and why it is odd", ratio=1)
     for finding in findings:
         # As text: rich would take [fe80::1] for one of its styles.
-        table.add_row(finding.note, _clock_words(finding.ts), Text(message(finding)))
+        what = Text("\n").join([Text(message(finding)), *(Text(line, "dim") for line in beside_words(finding.context))])
+        table.add_row(finding.note, _clock_words(finding.ts), what)
     console = Console()
     if not console.is_terminal:
         console = Console(width=140)

@@ -40,7 +40,13 @@ __all__ = ["score"]
     "core here.",
 )
 def score(
-    logs: tuple[str, ...], bundle: Path, out: Path, config_path: Path | None, table: bool, scheduler: str | None
+    logs: tuple[str, ...],
+    bundle: Path,
+    out: Path,
+    config_path: Path | None,
+    settings: tuple[str, ...],
+    table: bool,
+    scheduler: str | None,
 ) -> None:
     """Score archived LOGS: files, globs and folders, plain or gzipped.
 
@@ -58,7 +64,7 @@ def score(
     from oddlog.logs import open_logs
 
     started = time.monotonic()
-    config = read_config(config_path)
+    config = read_config(config_path, settings)
     learned = read_bundle(bundle)
     with _cluster(scheduler) as client, progress() as bar:
         task = bar.add_task("scoring")

@@ -41,12 +41,21 @@ __all__ = ["simulate"]
     help="The first day.",
 )
 @click.option("--attacks", is_flag=True, help="Put labelled attacks into the last day.")
+@click.option("--fixed-addresses", is_flag=True, help="Workstations keep their addresses; else leases change.")
 @click.option(
     "--format", "how", type=click.Choice(["tsv", "json"]), default="tsv", show_default=True, help="As Zeek writes it."
 )
 @click.option("--gzip", is_flag=True, help="Write .log.gz.")
 def simulate(
-    out: Path, hosts: int, days: int, seed: int, start: datetime, attacks: bool, how: Format, gzip: bool
+    out: Path,
+    hosts: int,
+    days: int,
+    seed: int,
+    start: datetime,
+    attacks: bool,
+    fixed_addresses: bool,
+    how: Format,
+    gzip: bool,
 ) -> None:
     """Make the Zeek logs of an office that does not exist, in the new folder OUT.
 
@@ -72,6 +81,7 @@ def simulate(
             seed=seed,
             start=start.date(),
             attacks=attacks,
+            leased=not fixed_addresses,
             how=how,
             gzip=gzip,
             on_day=written,

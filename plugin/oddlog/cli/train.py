@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
-from oddlog_core.options import Architecture, FeatureSet, Loss, NoveltyModel, Optimizer, Schedule
+from oddlog_core.options import Architecture, FeatureSet, Loss, NoveltyModel, Optimizer, Profile, Schedule
 
 from oddlog.cli.options import config_option, logs_argument, progress, read_count_lines
 from oddlog.errors import OddlogError
@@ -22,8 +22,18 @@ __all__ = ["train"]
 
 
 def _choice(name: str, values: Any, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option that stands above the key of the same name in oddlog.toml's ``[train]``."""
+    """An option that stands above the key of the same name in oddlog.toml's ``[train]`` or ``[ntlm]``."""
     return click.option(name, type=click.Choice(get_args(values)), help=f"{text} Default: oddlog.toml's.")
+
+
+class _Modes(click.ParamType[int | str]):
+    """A number, or ``auto``."""
+
+    name = "auto|N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Read it."""
+        return "auto" if value == "auto" else click.IntRange(1, 100).convert(value, param, ctx)
 
 
 def _detectors(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -49,6 +59,8 @@ def _detectors(_context: click.Context, _parameter: click.Parameter, texts: tupl
 @_choice("--optimizer", Optimizer, "Of its training.")
 @_choice("--schedule", Schedule, "Of its learning rate.")
 @_choice("--loss", Loss, "Of its training.")
+@_choice("--profile", Profile, "What the ntlm detector sees: all that tells of a logon; or the nine classic fields.")
+@click.option("--modes", type=_Modes(), help="Kinds of usual logons. Default: oddlog.toml's.")
 @click.option(
     "--detector",
     "detectors",
@@ -64,6 +76,9 @@ def train(
     bundle: Path,
     config_path: Path | None,
     detectors: tuple[str, ...],
+    settings: tuple[str, ...],
+    profile: str | None,
+    modes: int | str | None,
     comment: str,
     **chosen: str | None,
 ) -> None:
@@ -76,6 +91,7 @@ def train(
     Examples:
         oddlog train office/2024-01-29 office/2024-01-30 --bundle office-bundle
         oddlog train office/2024-01-29/conn.log --detector novelty --model svm --bundle novel
+        oddlog train office/*/ntlm.log --bundle classic --profile classic --modes auto
     """  # noqa: D301 - click wants the character, not the two signs
     import msgspec
 
@@ -84,9 +100,12 @@ def train(
     from oddlog.logs import open_logs
 
     started = time.monotonic()
-    config = read_config(config_path)
-    wanted = {name: value for name, value in chosen.items() if value}
-    config = msgspec.structs.replace(config, train=msgspec.structs.replace(config.train, **wanted))
+    config = read_config(config_path, settings)
+    tables: dict[str, dict[str, Any]] = {"train": chosen, "ntlm": {"profile": profile, "modes": modes}}
+    for name, options in tables.items():
+        wanted = {key: value for key, value in options.items() if value}
+        table = msgspec.structs.replace(getattr(config, name), **wanted)
+        config = msgspec.structs.replace(config, **{name: table})
     with progress() as bar:
         reading = bar.add_task("reading")
         stages: dict[str, TaskID] = {}

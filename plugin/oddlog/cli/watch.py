@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import signal
-import threading
 from pathlib import Path
 
 import click
@@ -26,29 +23,23 @@ __all__ = ["watch"]
     help="What must survive a restart.",
 )
 @config_option
-def watch(logdir: Path, bundle: Path, out: Path, state: Path, config_path: Path | None) -> None:
+def watch(
+    logdir: Path, bundle: Path, out: Path, state: Path, config_path: Path | None, settings: tuple[str, ...]
+) -> None:
     """Score the live logs in LOGDIR as Zeek writes them; SIGTERM or Ctrl-C ends it.
 
     DIR/notice.log grows by a line for each notice; it is never rewritten. Logs that are there already are read from
-    their beginning; after a restart, reading goes on where it was.
+    their beginning; after a restart, reading goes on where it was. SIGHUP reads bundle and configuration anew and
+    loses no state; what cannot be used is said, and the old one stays.
 
     \b
     Example:
-        oddlog watch /opt/zeek/logs/current --bundle office-bundle --out /var/lib/oddlog --state /var/lib/oddlog/state
+        oddlog watch /opt/zeek/logs/current --bundle office-bundle --out /var/log/oddlog --state /var/lib/oddlog
     """  # noqa: D301 - click wants the character, not the two signs
-    from oddlog_core.bundle import read_bundle
-
-    from oddlog import watch as live
-    from oddlog.config import read_config
+    from oddlog import daemon
     from oddlog.errors import OddlogError
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     try:
-        watched = live.watch(logdir, read_bundle(bundle), read_config(config_path), out, state, stop)
+        daemon.run(logdir, daemon.Given(bundle, config_path, settings), out, state)
     except OSError as error:
         raise OddlogError(f"{error.filename or out}: {error.strerror or error}") from error
-    notices = ", ".join(f"{note} {n:,}" for note, n in sorted(watched.notices.items())) or "none"
-    click.echo(f"{watched.records:,} records, {watched.bad_lines:,} bad lines, notices: {notices}", err=True)

@@ -54,7 +54,7 @@ def read_scores(path: Path) -> pd.DataFrame:
     try:
         present = set(pq.ParquetDataset(path).schema.names)
         table = pq.read_table(path, columns=[name for name in (*SCORE_COLUMNS, "window_s") if name in present])
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise OddlogError(f"{path}: not a Parquet file that can be read: {str(error).splitlines()[0]}") from error
     scores = {}
     for name, kind in SCORE_COLUMNS.items():

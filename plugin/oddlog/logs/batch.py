@@ -35,7 +35,7 @@ class Batch:
     Attributes
     ----------
     log : str
-        ``conn``, ``ntlm``, ``dce_rpc`` or ``flows``.
+        ``conn``, ``ntlm``, ``dce_rpc``, ``wls`` of host events, or ``flows`` of CICFlowMeter.
     table : pyarrow.RecordBatch
         All of the log's columns in `oddlog.logs.SCHEMAS`, by Zeek's names; unset is null.
     source : str

@@ -14,6 +14,8 @@ from oddlog.logs.batch import Batch, concat
 from oddlog.logs.checked import checked
 from oddlog.logs.cicflow import header_of, header_rows, read_cicflow
 from oddlog.logs.count import ReadCount
+from oddlog.logs.host_events import NAME as HOST_EVENTS
+from oddlog.logs.host_events import read_events, tells_events
 from oddlog.logs.json_lines import first_object, read_objects
 from oddlog.logs.lenient import shown
 from oddlog.logs.lines import Lines, without_returns
@@ -173,6 +175,10 @@ class Decoder:
     def _objects(self, lines: Lines) -> list[Batch]:
         if not len(lines):
             return []
+        if self.log is None and tells_events(lines.data):
+            self.log = HOST_EVENTS
+        if self.log == HOST_EVENTS:
+            return [self._batch(lines, HOST_EVENTS, *read_events(lines))]
         if self.log is None:
             telling, self.log = _first_telling(lines, self.source)
             self._refuse(lines.slice(0, telling), "_path")

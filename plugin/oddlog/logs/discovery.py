@@ -65,12 +65,14 @@ def find_logs(paths: Iterable[str | os.PathLike[str]], order: Order) -> tuple[li
     """
     files: list[LogFile] = []
     skipped: list[tuple[str, str]] = []
-    seen: set[Path] = set()
+    seen: set[str] = set()
     asked = [os.fspath(path) for path in paths]
     for path, named in _expanded(asked):
-        if path.resolve() in seen:
+        # Not Path's own, which raises RuntimeError for a link to itself.
+        real = os.path.realpath(path)
+        if real in seen:
             continue
-        seen.add(path.resolve())
+        seen.add(real)
         try:
             files.append(_glance(path, order))
         except OddlogError as error:

@@ -165,9 +165,13 @@ FLOW_NUMBERS = (
 
 TYPES: Mapping[str, Mapping[str, str]] = {
     **ZEEK_TYPES,
+    "wls": _IDS
+    | dict.fromkeys(("event_id", "username", "domainname", "logon_type", "authentication_package"), "string")
+    | dict.fromkeys(("destination", "service_name", "process_name", "parent_process_name", "status"), "string")
+    | {"success": "bool"},
     FLOWS: _IDS | {"proto": "enum"} | dict.fromkeys(FLOW_NUMBERS, "double") | {LABEL: "string"},
 }
-"""Zeek's types of all fields of Zeek's logs and of flows."""
+"""Also of the events that Windows hosts log, which `oddlog.logs.host_events` reads, and of CICFlowMeter's flows."""
 
 ALIASES = {f"id_{end}": f"id.{end}" for end in ("orig_h", "orig_p", "resp_h", "resp_p")}
 """Other spellings of a field, as Corelight and Filebeat exports have them."""

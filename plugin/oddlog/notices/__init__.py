@@ -1,8 +1,11 @@
 """Findings to notices: what is said, in which words, and where it is written."""
 
-from oddlog.notices.amounts import rarity_words
+from oddlog.notices.amounts import duration_words, rarity_words, share_words
+from oddlog.notices.beside import amount_words, behaviour_name, beside_words, typical_words
 from oddlog.notices.finding import Finding
 from oddlog.notices.notice import MOST_BYTES, TSV_HEADER, json_line, tsv_line
+from oddlog.notices.ordinals import Ordinals
+from oddlog.notices.remark import Remark
 from oddlog.notices.words import message, reason_words
 from oddlog.notices.writer import NoticeWriter, notice_ids
 
@@ -11,10 +14,18 @@ __all__ = [
     "TSV_HEADER",
     "Finding",
     "NoticeWriter",
+    "Ordinals",
+    "Remark",
+    "amount_words",
+    "behaviour_name",
+    "beside_words",
+    "duration_words",
     "json_line",
     "message",
     "notice_ids",
     "rarity_words",
     "reason_words",
+    "share_words",
     "tsv_line",
+    "typical_words",
 ]

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["byte_words", "count_words", "duration_words", "number_words", "rarity_words", "roughly"]
+__all__ = [
+    "about",
+    "byte_words",
+    "count_words",
+    "duration_words",
+    "number_words",
+    "rarity_words",
+    "roughly",
+    "share_words",
+]
 
-_SECONDS = ((86400.0, "day"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
+_SECONDS = (
+    (172_800.0, 86400.0, "day"),
+    (7200.0, 3600.0, "h"),
+    (120.0, 60.0, "min"),
+    (1.0, 1.0, "s"),
+    (1e-3, 1e-3, "ms"),
+)
+"""From how many seconds on a unit of so many is used: 90 s and 90 min are plainer than 1.5 of the next."""
 _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 # What rounds up to a unit is said in it: 999.9 kB is 1 MB.
 _ALMOST = 0.9995
@@ -17,16 +33,17 @@ def _three_digits(value: float) -> str:
 
 
 def roughly(value: Any) -> Any:
-    """Two digits of a number above 10, for what is only an estimate; all else as it is."""
-    return float(f"{value:.1e}") if isinstance(value, float) and value > 10 else value
+    """Two digits of a number, for what is only an estimate; all else as it is."""
+    return float(f"{value:.1e}") if isinstance(value, float) else value
 
 
 def duration_words(seconds: float) -> str:
-    """Seconds in the unit that a person would choose."""
-    for size, unit in _SECONDS:
-        if seconds >= size * _ALMOST:
-            number = _three_digits(seconds / size)
-            return f"{number} {unit}" + ("s" if unit == "day" and number != "1" else "")
+    """Seconds in the unit that a person would choose, to two digits or the nearest whole."""
+    for least, size, unit in _SECONDS:
+        if seconds >= least * _ALMOST:
+            count = seconds / size
+            number = f"{count:,.0f}" if count >= 9.95 else f"{count:.2g}"
+            return f"{number} {unit}" + ("s" if unit == "day" else "")
     return "under 1 ms" if seconds > 0 else "0 s"
 
 
@@ -36,6 +53,11 @@ def byte_words(count: float) -> str:
         if count >= size * _ALMOST:
             return f"{_three_digits(count / size)} {unit}"
     return count_words(count, "byte")
+
+
+def about(words: str) -> str:
+    """An estimate; what is said as a bound or as none is not one."""
+    return words if words.startswith(("under ", "over ", "no ", "not ")) else f"about {words}"
 
 
 def count_words(count: float, what: str) -> str:
@@ -57,3 +79,11 @@ def rarity_words(days: float) -> str:
         return f"once in {days:,.0f} days"
     often = 1 / days
     return f"about {often:,.0f} times a day" if often >= 1.5 else "about once a day"
+
+
+def share_words(share: float) -> str:
+    """A share of 0 to 1 in per cent, as whole as it can be said."""
+    percent = share * 100
+    if 0 < percent < 0.5:
+        return "under 1 %"
+    return f"{percent:.0f} %" if share >= 1 or percent <= 99 else "over 99 %"

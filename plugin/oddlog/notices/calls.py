@@ -22,6 +22,9 @@ _COUNTED = {
     "distinct responders": ("called", "host"),
     "distinct endpoints": ("used", "endpoint"),
     "distinct operations": ("used", "operation"),
+    "calls to one responder": ("called one host", "time"),
+    "calls to one endpoint": ("used one endpoint", "time"),
+    "calls of one operation": ("called one operation", "time"),
 }
 
 

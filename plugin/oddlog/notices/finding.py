@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oddlog_core.detectors.contract import Reason
+    from oddlog_core.detectors.contract import Context, Reason
+    from oddlog_core.features.units import Beat
 
 __all__ = ["Finding"]
 
@@ -37,6 +38,10 @@ class Finding:
         Digest of the bundle that judged.
     record : mapping of str to Any
         The record's fields that are set, by Zeek's names; times and intervals in microseconds. Empty for a host-window.
+    ordinal : int
+        How many there were before it that are the same in all of this.
+    context : Context or None
+        What it is set beside.
     """
 
     log: str
@@ -58,13 +63,22 @@ class Finding:
     reasons: tuple[Reason, ...]
     bundle: str
     record: Mapping[str, Any] = field(default_factory=dict)
+    ordinal: int = 0
+    context: Context | None = None
+
+    @property
+    def beat(self) -> Beat | None:
+        """How its source has been calling there, where that was regular."""
+        return self.context.beat if self.context is not None else None
 
     @property
     def id(self) -> str:
-        """The same for the same record or host-window and detector, whoever scores it and whenever.
+        """The same for the same record or host-window, detector and ordinal, whoever scores it and whenever.
 
         Every field counts: ntlm and dce_rpc records share a uid and may share a time, and a long connection's records
         differ in nothing but what it has sent so far.
         """
-        about = (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
+        about: tuple[Any, ...] = (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
+        if self.ordinal:
+            about += (self.ordinal,)
         return hashlib.blake2b(repr(about).encode(), digest_size=10).hexdigest()

@@ -1,9 +1,10 @@
-"""Words for an NTLM logon."""
+"""Words for a logon: by NTLM, or an event that a Windows host logged."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from oddlog.notices.amounts import number_words
 from oddlog.notices.clause import Clause, peer, plain
 
 if TYPE_CHECKING:
@@ -27,19 +28,56 @@ _HOURS = {
     "night": "18:00-22:00",
 }
 _ENDS = {"id.orig_h": "from", "id.resp_h": "to"}
+_NAMES = {
+    "domainname": "domain",
+    "id.resp_p": "port",
+    "hostname": "workstation",
+    "username": "user",
+    "server_nb_computer_name": "server",
+    "server_dns_computer_name": "server's DNS name",
+    "server_tree_name": "server's tree",
+    "event_id": "event",
+}
+_FROM = frozenset({"source_of_user", "user_at_source", "user from this source"})
+_TO = frozenset({"host_of_user", "user on this host"})
+_WINDOWS = ("10 min", "60 min")
+# What several reasons speak of is said once.
+_TOPICS: dict[str, frozenset[str]] = {
+    "who": _FROM | _TO | {"host_of_source", "host_of_both", "together"},
+    "failures": frozenset(
+        f"{what} in {window}" for what in ("failures", "no success", "failure share") for window in _WINDOWS
+    ),
+    "new": frozenset(f"new in {window}" for window in _WINDOWS),
+    "workstation": frozenset({"workstation"}),
+    "server": frozenset({"server"}),
+    "domain": frozenset({"domain"}),
+    "outcome": frozenset({"outcome"}),
+}
+_TOPIC_OF = {name: topic for topic, names in _TOPICS.items() for name in names}
 
 
 def clauses(reasons: Sequence[Reason], finding: Finding) -> list[Clause]:
-    """One clause a field; both parts of an address are one network."""
-    found: list[Clause] = []
+    """One clause a field or habit; both parts of an address are one network, and what is said twice is one habit."""
+    found: dict[str, Clause] = {}
     by_field = {reason.field: reason for reason in reasons}
+    by_topic: dict[str, list[Reason]] = {}
     for reason in reasons:
-        end = reason.field.split(" ")[0]
-        if end not in _ENDS:
-            found.append(_field(reason))
-        elif not any(clause.about == end for clause in found):
-            found.append(_network(end, by_field, finding))
-    return found
+        by_topic.setdefault(_topic(reason), []).append(reason)
+    for reason in reasons:
+        topic, end = _topic(reason), reason.field.partition(" ")[0]
+        if topic:
+            found.setdefault(topic, _habit(topic, by_topic[topic], finding))
+        elif end in _ENDS and end != reason.field:
+            found.setdefault(end, _network(end, by_field, finding))
+        else:
+            found[reason.field] = _field(reason)
+    return [*found.values()]
+
+
+def _topic(reason: Reason) -> str:
+    """The habit that a reason speaks of; none where it is a field that is more usual than the kind of logon has it."""
+    tells = isinstance(reason.seen, float) or reason.seen in {"new", "few", "some", "most"}
+    return _TOPIC_OF.get(reason.field, "") if tells else ""
 
 
 def _field(reason: Reason) -> Clause:
@@ -52,9 +90,85 @@ def _field(reason: Reason) -> Clause:
     elif reason.field == "day_of_week":
         words = ["on a " + plain(seen), "a " + plain(usual)]
     else:
-        name = {"domainname": "domain", "id.resp_p": "port"}.get(reason.field, reason.field)
+        name = _NAMES.get(reason.field, reason.field.replace("_", " "))
         words = [f"no {name}" if seen is None else f"{name} {plain(seen)}", "none" if usual is None else plain(usual)]
     return Clause(reason.field, words[0], words[1], reason.share)
+
+
+def _habit(topic: str, reasons: list[Reason], finding: Finding) -> Clause:
+    """What the baseline, or the last minutes, have to say of a topic."""
+    # A field of a kind of logon says no more than its habit does, and has no counts.
+    counted = [reason for reason in reasons if isinstance(reason.seen, float)] or reasons
+    main = max(counted, key=lambda reason: reason.share)
+    words = {
+        "who": lambda: _who(counted, main, finding),
+        "failures": lambda: _failures(main),
+        "new": lambda: _new(main),
+    }
+    said = words.get(topic, lambda: _named(main, finding))()
+    return Clause(topic, said, None, sum(reason.share for reason in reasons))
+
+
+def _who(reasons: list[Reason], main: Reason, finding: Finding) -> str:
+    """Whether this user ever logged on from here, or to there; else whether the source did, or all three together."""
+    who = plain(finding.username) if finding.username else "an unnamed user"
+    source, host = plain(finding.orig_h or "an unknown host"), plain(finding.resp_h or "an unknown host")
+    never = {reason.field for reason in reasons if not reason.seen or reason.seen == "new"}
+    if never & _FROM:
+        return f"{who} never logged on from {source}{f', nor to {host},' if never & _TO else ''} before"
+    if never & _TO:
+        return f"{who} never logged on to {host} before"
+    if "host_of_source" in never:
+        return f"{source} never logged on to {host} before"
+    if never:
+        return f"{who} never logged on to {host} from {source} before"
+    said = {
+        "source_of_user": f"{who} logged on from {source}",
+        "user_at_source": f"{source} logged on as {who}",
+        "host_of_user": f"{who} logged on to {host}",
+        "host_of_source": f"{source} logged on to {host}",
+    }
+    return f"{said.get(main.field, f'{who} logged on to {host} from {source}')} {_of(main)}"
+
+
+def _failures(reason: Reason) -> str:
+    what, _, window = reason.field.partition(" in ")
+    if not isinstance(reason.seen, float):
+        return f"{plain(reason.seen)} of the logons from it in {window} had no success"
+    last = f"{number_words(reason.seen)} of the last {number_words(reason.of or 0)} logons from it in {window}"
+    return f"{last} {'failed' if what == 'failures' else 'had no success'}"
+
+
+def _new(reason: Reason) -> str:
+    window = reason.field.partition(" in ")[2]
+    pairs = _counted(float(reason.seen or 0), "pair")
+    return f"{pairs} of user and host from it in {window} {'was' if reason.seen == 1 else 'were'} new"
+
+
+def _named(reason: Reason, finding: Finding) -> str:
+    """What a party called itself, or how it fared."""
+    who = plain(finding.username) if finding.username else "an unnamed user"
+    source, host = finding.orig_h or "an unknown host", finding.resp_h or "an unknown host"
+    subject, did, *fields = {
+        "workstation": (source, "called itself", "hostname"),
+        "server": (host, "called itself", "server_nb_computer_name", "server_dns_computer_name"),
+        "domain": (who, "named the domain", "domainname"),
+        "outcome": (who, "had the outcome", "success"),
+    }[reason.field]
+    value = next((finding.record[field] for field in fields if finding.record.get(field) is not None), None)
+    if isinstance(value, bool):
+        value = "success" if value else "failure"
+    subject, value = plain(subject), plain(value or "nothing")
+    return f"{subject} {did} {value} {_of(reason)}" if reason.seen else f"{subject} never {did} {value} before"
+
+
+def _of(reason: Reason) -> str:
+    """How often the baseline had it."""
+    return f"only {number_words(float(reason.seen or 0))} of {_counted(reason.of or 0, 'time')} before"
+
+
+def _counted(count: float, what: str) -> str:
+    return f"{number_words(count)} {what}" + ("" if count == 1 else "s")
 
 
 def _network(end: str, reasons: dict[str, Reason], finding: Finding) -> Clause:
@@ -79,9 +193,18 @@ def _joined(parts: list[str]) -> str:
 
 
 def sentence(finding: Finding, said: Sequence[Clause]) -> str:
-    """Who logged on where, and how that differs from the usual logons most like it."""
+    """Who logged on where, how that differs from what is usual for them, and from the usual logons most like it."""
+    habits = [clause.seen for clause in said if clause.about in _TOPICS]
+    fields = [str(clause) for clause in said if clause.about not in _TOPICS]
+    unusual = f" Unusual: {', '.join(fields)}." if fields else "" if habits else " Unusual: nothing by itself."
+    return f"{_event(finding)}.{' ' + '; '.join(habits) + '.' if habits else ''}{unusual}"
+
+
+def _event(finding: Finding) -> str:
     who = plain(finding.username) if finding.username else "An unnamed user"
     verb = _VERBS.get(finding.record.get("success"), "tried to log on")
     source = plain(finding.orig_h or "an unknown host")
-    unusual = ", ".join(map(str, said)) or "nothing by itself"
-    return f"{who} {verb} from {source} to {peer(finding)} by NTLM. Unusual: {unusual}."
+    if finding.log == "ntlm":
+        return f"{who} {verb} from {source} to {peer(finding)} by NTLM"
+    event = f"event {plain(finding.record.get('event_id', 'unknown'))}"
+    return f"{who} caused {event} on {peer(finding)}" + (f" from {source}" if source != finding.resp_h else "")

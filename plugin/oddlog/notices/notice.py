@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from oddlog.notices.amounts import rarity_words
-from oddlog.notices.words import message, reason_words
+from oddlog.notices.beside import behaviour_name, flow_words
+from oddlog.notices.remark import Remark
+from oddlog.notices.words import known_use, message, reason_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from oddlog_core.detectors.contract import Context
 
     from oddlog.notices.finding import Finding
 
@@ -66,6 +70,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
                 "field": reason.field,
                 "seen": reason.seen,
                 "expected": reason.expected,
+                "of": reason.of,
                 "share": round(reason.share, 4),
                 "text": reason_words(reason, finding),
             },
@@ -74,6 +79,8 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
         for reason in finding.reasons[:_MOST_REASONS]
     ]
     known = finding.resp_h is not None
+    use = known_use(finding)
+    meant = f"; {use.name} ({use.id})" if use else ""
     return _set(
         {
             "ts": _time(finding.clock),
@@ -85,7 +92,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
             "proto": finding.proto,
             "note": f"Oddlog::{finding.note}",
             "msg": message(finding),
-            "sub": f"{rarity_words(finding.rarity)}, by {finding.detector} on {finding.log}.log",
+            "sub": f"{rarity_words(finding.rarity)}, by {finding.detector} on {finding.log}.log{meant}",
             "src": finding.orig_h,
             "dst": finding.resp_h,
             "p": finding.resp_p,
@@ -101,11 +108,54 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
                 "bundle": finding.bundle,
                 "score": finding.score,
                 "rarity": finding.rarity,
+                **({"technique": use.id.split(", ")} if use else {}),
                 "reasons": reasons,
+                **_beside(finding.context, most),
             },
         },
         most,
     )
+
+
+def _own_fields(remark: Remark, suppress_for: float, most: int) -> dict[str, Any]:
+    """The keys of a notice that tells of no record."""
+    return _set(
+        {
+            "ts": _time(remark.clock),
+            "note": f"Oddlog::{remark.note}",
+            "msg": remark.msg,
+            "sub": remark.sub,
+            "n": remark.n,
+            "peer_descr": "oddlog",
+            "actions": ["Notice::ACTION_LOG"],
+            "suppress_for": float(suppress_for),
+            "oddlog": {"id": remark.id, "log": remark.log, "ts": _time(remark.clock)},
+        },
+        most,
+    )
+
+
+def _of(finding: Finding | Remark, suppress_for: float, most: int) -> dict[str, Any]:
+    if isinstance(finding, Remark):
+        return _own_fields(finding, suppress_for, most)
+    return _fields(finding, suppress_for, most)
+
+
+def _beside(context: Context | None, most: int) -> dict[str, Any]:
+    """What the record is set beside: its source's nearest usual flow, its kind of behaviour, its beat; in seconds."""
+    if context is None:
+        return {}
+    said: dict[str, Any] = {}
+    if context.usual is not None:
+        flow = msgspec.structs.asdict(context.usual)
+        flow["duration"] = None if flow["duration"] is None else flow["duration"] / 1e6
+        said["usual"] = _set({**flow, "text": flow_words(context.usual)}, most)
+    if context.behaviour is not None:
+        kind = context.behaviour
+        said["behaviour"] = _set({"name": behaviour_name(kind), "share": kind.share}, most)
+    if context.beat is not None:
+        said["beat"] = {key: round(value, 3) for key, value in context.beat._asdict().items()}
+    return said
 
 
 def _time(moment: int) -> msgspec.Raw:
@@ -120,9 +170,9 @@ def _fitting(line: Callable[[int], bytes]) -> bytes:
     return whole if len(whole) <= MOST_BYTES else line(_MOST_CHARACTERS[1])
 
 
-def json_line(finding: Finding, suppress_for: float) -> bytes:
+def json_line(finding: Finding | Remark, suppress_for: float) -> bytes:
     """One JSON line, with its newline, of at most `MOST_BYTES`."""
-    return _fitting(lambda most: msgspec.json.encode(_fields(finding, suppress_for, most)) + b"\n")
+    return _fitting(lambda most: msgspec.json.encode(_of(finding, suppress_for, most)) + b"\n")
 
 
 def _tsv_header() -> bytes:
@@ -141,13 +191,13 @@ def _tsv_header() -> bytes:
 TSV_HEADER = _tsv_header()
 
 
-def tsv_line(finding: Finding, suppress_for: float) -> bytes:
+def tsv_line(finding: Finding | Remark, suppress_for: float) -> bytes:
     """One line as Zeek's ASCII writer has it, with its newline, of at most `MOST_BYTES`; see `TSV_HEADER`."""
 
     def line(most: int) -> bytes:
-        fields = _fields(finding, suppress_for, most)
+        fields = _of(finding, suppress_for, most)
         own: dict[str, Any] = fields.pop("oddlog")
-        fields |= {f"oddlog.{key}": own[key] for key in ("id", "detector", "bundle", "score", "rarity")}
+        fields |= {f"oddlog.{key}": own.get(key) for key in ("id", "detector", "bundle", "score", "rarity")}
         return ("\t".join(_tsv_value(fields.get(name)) for name in _TYPES) + "\n").encode()
 
     return _fitting(line)

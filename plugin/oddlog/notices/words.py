@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from oddlog_core.detectors.novelty import NoveltyDetector
 
-from oddlog.notices import calls, connections, flows, logons
+from oddlog.notices import calls, connections, flows, logons, operations
 from oddlog.notices.amounts import rarity_words
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from oddlog_core.detectors.contract import Reason
+    from oddlog_core.features.sensitive import Technique
 
     from oddlog.notices.finding import Finding
 
-__all__ = ["message", "reason_words"]
+__all__ = ["known_use", "message", "reason_words"]
 
 _MOST_CLAUSES = 4
 # What carries less of the score than this explains nothing to a reader.
@@ -26,14 +28,22 @@ _LEAST_SHARE = 0.1
 def _speaker(finding: Finding) -> ModuleType:
     if finding.note == NoveltyDetector.note:
         return flows
+    if finding.note == "Odd_DCE_RPC_Operation":
+        return operations
     if finding.window is not None:
         return calls
-    return logons if finding.log == "ntlm" else connections
+    return logons if finding.log in {"ntlm", "wls"} else connections
+
+
+def known_use(finding: Finding) -> Technique | None:
+    """What attackers are known to use such calls for."""
+    return operations.known_use(finding.reasons) if finding.log == "dce_rpc" else None
 
 
 def reason_words(reason: Reason, finding: Finding) -> str:
     """One reason by itself: what was seen, and what is usual."""
-    return str(_speaker(finding).clauses([reason], finding)[0])
+    alone = dataclasses.replace(finding, context=None)
+    return str(_speaker(finding).clauses([reason], alone)[0])
 
 
 def message(finding: Finding) -> str:

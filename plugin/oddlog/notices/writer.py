@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from oddlog.notices.finding import Finding
     from oddlog.notices.notice import Format
+    from oddlog.notices.remark import Remark
 
 __all__ = ["NoticeWriter", "notice_ids"]
 
@@ -39,7 +40,7 @@ class NoticeWriter:
     """
 
     def __init__(self, path: Path, format_: Format = "json", suppress_for: float = 3600.0) -> None:
-        self._path, self._format, self._suppress_for = path, format_, suppress_for
+        self.path, self._format, self._suppress_for = path, format_, suppress_for
         self._rest = self._held = b""
         self._file, self._half = self._open()
         self._torn = self._half != b""
@@ -47,14 +48,14 @@ class NoticeWriter:
 
     def _open(self) -> tuple[int, bytes]:
         """Open the file; its descriptor, and the half line that it ends with."""
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         size = os.fstat(file).st_size
         if self._format == "tsv" and not size:
             self._rest = TSV_HEADER + self._rest
         end = os.pread(file, min(size, MOST_BYTES), max(size - MOST_BYTES, 0))
         return file, end.rpartition(b"\n")[2]
 
-    def write(self, finding: Finding) -> None:
+    def write(self, finding: Finding | Remark) -> None:
         """Append one notice.
 
         Raises
@@ -94,15 +95,24 @@ class NoticeWriter:
 
     def _is_current(self) -> bool:
         try:
-            there = self._path.stat()
+            there = self.path.stat()
         except FileNotFoundError:
             return False
         return os.path.samestat(there, os.fstat(self._file))
 
     def sync(self) -> list[int]:
-        """Settle and make durable what was written; device, inode and size of the file, for `notice_ids`."""
-        self.settle()
+        """Settle and make durable what was written; what `mark` gives."""
+        mark = self.mark()
+        self.make_durable()
+        return mark
+
+    def make_durable(self) -> None:
+        """Have what was written on the disk, in this process or in one that was forked from it."""
         os.fsync(self._file)
+
+    def mark(self) -> list[int]:
+        """Settle what was written; device, inode and size of the file, for `notice_ids`."""
+        self.settle()
         status = os.fstat(self._file)
         return [status.st_dev, status.st_ino, status.st_size]
 
@@ -120,8 +130,8 @@ class NoticeWriter:
 def notice_ids(path: Path, since: list[int] | None = None) -> Counter[str]:
     """Ids of the notices that were written after `NoticeWriter.sync` returned `since`, and how often each was.
 
-    Without `since` all that the file holds. Where the file was renamed within its folder since then, it and the files
-    after it are read too.
+    Where the file was renamed within its folder since then, it and the files after it are read too. Without `since`, or
+    where that file is gone, all that are there.
     """
     ids: Counter[str] = Counter()
     for file, start in _written_since(path, since):
@@ -136,7 +146,7 @@ def notice_ids(path: Path, since: list[int] | None = None) -> Counter[str]:
 
 def _written_since(path: Path, since: list[int] | None) -> Iterator[tuple[Path, int]]:
     """Files to read, and from where."""
-    files = {file: file.stat() for file in path.parent.glob(f"{path.name}*")} if since else {}
+    files = {file: file.stat() for file in path.parent.glob(f"{path.name}*")}
     for file, status in files.items():
         if since and [status.st_dev, status.st_ino] == since[:2]:
             # A file that is shorter than it was has been emptied and written anew.
@@ -146,7 +156,7 @@ def _written_since(path: Path, since: list[int] | None) -> Iterator[tuple[Path, 
                     (other, 0) for other in files if other != file and files[other].st_mtime_ns >= status.st_mtime_ns
                 )
             return
-    yield path, 0
+    yield from ((file, 0) for file in files)
 
 
 def _is_whole(line: bytes) -> bool:

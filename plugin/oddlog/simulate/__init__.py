@@ -14,6 +14,7 @@ from oddlog.simulate.finish import Log, finish
 from oddlog.simulate.people import people_and_workstations
 from oddlog.simulate.servers import servers
 from oddlog.simulate.site import Site
+from oddlog.simulate.upkeep import upkeep
 from oddlog.simulate.writer import Format, LogWriter, write_labels
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def simulate(
     seed: int = 1,
     start: date = START,
     attacks: bool = False,
+    leased: bool = True,
     how: Format = "tsv",
     gzip: bool = False,
     on_day: Callable[[date], None] = lambda _: None,
@@ -74,6 +76,8 @@ def simulate(
         First day; decides which days are weekends.
     attacks : bool
         Put attacks into the last day.
+    leased : bool
+        Workstations get other addresses now and then; else each keeps one.
     how : {"tsv", "json"}
     gzip : bool
         Write `.log.gz`.
@@ -98,7 +102,7 @@ def simulate(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} holds something already: name a new or an empty folder")
     out.mkdir(parents=True, exist_ok=True)
-    site = Site(hosts, seed)
+    site = Site(hosts, seed, leased)
     done = Simulated(out / "labels.tsv")
     still_open: Columns | None = None
     with done.labels.open("wb") as labels:
@@ -110,6 +114,7 @@ def simulate(
             people_and_workstations(day)
             servers(day)
             administrators(day)
+            upkeep(day)
             if attacks and index == days - 1:
                 attack(day)
             logs, still_open = finish(day, midnight, still_open)

@@ -21,6 +21,11 @@ OLD_NETLOGON: Script = (
     ("", "netlogon", "NetrServerAuthenticate2", 1, 1),
     ("", "netlogon", "NetrServerPasswordSet2", 0, 1),
 )
+MACHINE_PASSWORD: Script = (
+    ("", "netlogon", "NetrServerReqChallenge", 1, 1),
+    ("", "netlogon", "NetrServerAuthenticate3", 1, 1),
+    ("", "netlogon", "NetrServerPasswordSet2", 1, 1),
+)
 PASS_THROUGH: Script = (
     ("", "netlogon", "NetrLogonSamLogonWithFlags", 1, 3),
     ("", "netlogon", "NetrLogonSamLogonEx", 0, 1),
@@ -88,6 +93,16 @@ ENUMERATE_ACCOUNTS: Script = (
     (SAMR, "samr", "SamrGetMembersInAlias", 0, 1),
     (SAMR, "samr", "SamrCloseHandle", 2, 4),
 )
+SAMBA_ACCOUNTS: Script = (
+    (LSASS, "samr", "SamrConnect", 0, 1),
+    (LSASS, "samr", "SamrConnect2", 0, 1),
+    (LSASS, "samr", "SamrLookupDomainInSamServer", 1, 1),
+    (LSASS, "samr", "SamrOpenDomain", 1, 1),
+    (LSASS, "samr", "SamrLookupNamesInDomain", 1, 2),
+    (LSASS, "samr", "SamrOpenUser", 0, 1),
+    (LSASS, "samr", "SamrGetAliasMembership", 0, 1),
+    (LSASS, "samr", "SamrCloseHandle", 1, 3),
+)
 GROUP_MEMBERS: Script = (
     (LSASS, "samr", "SamrConnect5", 1, 1),
     (LSASS, "samr", "SamrEnumerateDomainsInSamServer", 1, 1),
@@ -149,6 +164,13 @@ EVENTS: Script = (
     (r"\PIPE\eventlog", "eventlog", "ElfrOpenELW", 1, 1),
     (r"\PIPE\eventlog", "eventlog", "ElfrReadELW", 2, 12),
     (r"\PIPE\eventlog", "eventlog", "ElfrCloseEL", 1, 1),
+)
+SNAPSHOT: Script = (
+    (r"\PIPE\FssagentRpc", "FileServerVssAgent", "GetSupportedVersion", 1, 1),
+    (r"\PIPE\FssagentRpc", "FileServerVssAgent", "StartShadowCopySet", 1, 1),
+    (r"\PIPE\FssagentRpc", "FileServerVssAgent", "AddToShadowCopySet", 1, 3),
+    (r"\PIPE\FssagentRpc", "FileServerVssAgent", "CommitShadowCopySet", 1, 1),
+    (r"\PIPE\FssagentRpc", "FileServerVssAgent", "ExposeShadowCopySet", 0, 1),
 )
 SERVICE_STATUS: Script = (
     (SERVICES, "svcctl", "OpenSCManagerW", 0, 1),

@@ -125,11 +125,13 @@ class Site:
     hosts : int
         Machines inside: servers, printers and workstations.
     seed : int
+    leased : bool
+        Workstations' addresses change now and then; else each keeps its first.
     """
 
-    def __init__(self, hosts: int, seed: int) -> None:
+    def __init__(self, hosts: int, seed: int, leased: bool = True) -> None:
         rng = np.random.default_rng([seed, 0])
-        self.hosts, self.seed, self.strings = hosts, seed, Strings()
+        self.hosts, self.seed, self.leased, self.strings = hosts, seed, leased, Strings()
         self.role: dict[str, Ints] = {}
         names: list[str] = []
         for role, (least, per) in _SERVERS.items():
@@ -246,7 +248,7 @@ def leases(site: Site, day: int) -> Ints:
     order = np.random.default_rng([site.seed, 1]).permutation(site.pool_size)
     now, free = order[: site.n_people].copy(), list(order[site.n_people :])
     current = np.stack([now, now], axis=1)
-    for d in range(day + 1):
+    for d in range(day + 1 if site.leased else 0):
         rng = np.random.default_rng([site.seed, 2, d])
         first = current[:, 1].copy()
         second = first.copy()

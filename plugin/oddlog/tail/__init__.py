@@ -5,9 +5,11 @@ from oddlog.tail.checkpoint import (
     CheckpointError,
     lock,
     read_checkpoint,
-    write_atomically,
-    write_checkpoint,
+    sync_folder,
+    to_bytes,
+    write_durably,
 )
+from oddlog.tail.discovery import live_logs
 from oddlog.tail.follower import Chunk
 from oddlog.tail.identity import FileIdentity, FilePosition, TailPosition
 from oddlog.tail.tailer import Tailer
@@ -20,8 +22,10 @@ __all__ = [
     "FilePosition",
     "TailPosition",
     "Tailer",
+    "live_logs",
     "lock",
     "read_checkpoint",
-    "write_atomically",
-    "write_checkpoint",
+    "sync_folder",
+    "to_bytes",
+    "write_durably",
 ]

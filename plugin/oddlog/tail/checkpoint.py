@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
@@ -16,9 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Checkpoint", "CheckpointError", "lock", "read_checkpoint", "write_atomically", "write_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "lock",
+    "read_checkpoint",
+    "sync_folder",
+    "to_bytes",
+    "write_durably",
+]
 
-VERSION = 1
+VERSION = 2
 _MAGIC = b"oddlog-checkpoint"
 
 
@@ -38,44 +46,49 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
+    number : int
+        Counts up; what was read after it is in the journal of this number.
     position : TailPosition
     states : dict
         By a name the owner chooses; opaque here.
     """
 
+    number: int
     position: TailPosition
     states: dict[str, bytes]
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file so that a crash leaves the old content or the new, and the new once this returns.
+def write_durably(path: Path, data: bytes) -> None:
+    """Write and sync a file.
 
     Raises
     ------
     OSError
-        The old file is then still in place.
+        There is then no such file.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with path.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make durable which files a folder has."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint: a line with the version and a digest of all that follows it, then msgpack."""
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """A line with the version and a digest of all that follows it, then msgpack."""
     body = msgspec.msgpack.encode(checkpoint)
-    write_atomically(path, b"%s %d %s\n%s" % (_MAGIC, VERSION, digest(body).encode(), body))
+    return b"%s %d %s\n%s" % (_MAGIC, VERSION, digest(body).encode(), body)
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:
@@ -107,8 +120,13 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
+def lock(folder: Path) -> Iterator[IO[str]]:
     """Keep every other instance from using a folder, until the block is left or the process dies.
+
+    Yields
+    ------
+    file
+        That is locked.
 
     Raises
     ------
@@ -126,4 +144,4 @@ def lock(folder: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
-        yield
+        yield file

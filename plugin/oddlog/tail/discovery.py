@@ -49,14 +49,14 @@ def once_live(source: str, folders: Iterable[Path], since_ns: int) -> list[tuple
     ----------
     source : str
         A live name: `conn.log` may now be `conn.2026-11-23-01-42-42.log`, `conn.13:00:00-14:00:00.log`, `conn.log.1`,
-        `conn.log-20261123`, or `conn.log` in a folder that is not the current one any more.
+        `conn.log-20261123`, one of these as .gz, or `conn.log` in a folder that is not the current one any more.
     folders : iterable of Path
         Where to look; a folder that cannot be listed holds none.
     since_ns : int
         Files last changed before this are left out.
     """
     stem = re.escape(source.removesuffix(".log"))
-    name = re.compile(rf"{stem}(?:\.log(?:[.-]{_STAMP})?|[.-]{_STAMP}\.log)")
+    name = re.compile(rf"{stem}(?:\.log(?:[.-]{_STAMP})?|[.-]{_STAMP}\.log)(?:\.gz)?")
     found = []
     for folder in folders:
         try:
@@ -64,7 +64,11 @@ def once_live(source: str, folders: Iterable[Path], since_ns: int) -> list[tuple
                 entries = [entry for entry in listing if name.fullmatch(entry.name)]
         except OSError:
             continue
+        there = {entry.name for entry in entries}
         for entry in entries:
+            # While a file is being compressed, both are there.
+            if entry.name.endswith(".gz") and entry.name.removesuffix(".gz") in there:
+                continue
             try:
                 status = entry.stat()
             except OSError:

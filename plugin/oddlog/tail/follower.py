@@ -101,6 +101,9 @@ class Follower:
         self.too_long = 0
         self.unfinished = 0
         self.more = False
+        self._busy = False
+        self._delivered = 0
+        self._marks: deque[tuple[float, int]] = deque()
         self._settings = settings
         self._live = settings.folder / source
         self._last = last
@@ -109,17 +112,37 @@ class Follower:
         # The file behind `_last` was left before its end was seen.
         self._unsettled = last is not None and not last.ended
         self._quiet_since = 0.0
+        self._changed = 0
 
     def close(self) -> None:
         """Close the file, keeping the position."""
         if self._reader is not None:
             self._leave(ended=False)
 
-    def poll(self) -> list[Chunk]:
-        """Complete lines that came since, up to some blocks of them; `more` says whether it stopped short."""
+    def begin_with(self, folder: Path, length: int, is_it: Callable[[Chunk], bool]) -> None:
+        """Begin with the file whose first bytes are known, wherever it is now, if there is nothing to go on from."""
+        if self._last is not None or self._reader is not None:
+            return
+        for path, _ in once_live(self.source, self._folders(folder, 0), 0):
+            with suppress(OSError):
+                reader = Reader(path, self._settings.block, self._settings.max_line)
+                data = reader.read(length)
+                reader.close()
+                if data and is_it(
+                    Chunk(self.log, self.source, path, reader.file, reader.offset - len(data), data, True)
+                ):
+                    self._queue.append(path)
+                    return
+
+    def poll(self, most: int | None = None) -> list[Chunk]:
+        """Complete lines that came since, up to a block of them; `more` says whether it stopped short.
+
+        Where `most` is given: one chunk, or some bytes from which none came, which ends after so many bytes if a line
+        does.
+        """
         chunks: list[Chunk] = []
-        budget = self._settings.block
-        self.more = False
+        budget = self._settings.block if most is None else 1
+        self.more = self._busy = False
         while budget > 0:
             try:
                 reader = self._reader or self._begin()
@@ -131,7 +154,7 @@ class Follower:
             attached, successor = self._look(reader)
             reach, fresh, too_long = reader.reach, reader.fresh, reader.too_long
             try:
-                data = reader.read()
+                data = reader.read(most)
             except OSError as error:
                 self._settings.troubles.report(reader.path, error)
                 self._leave(ended=False)
@@ -146,6 +169,8 @@ class Follower:
             if data:
                 start = reader.offset - len(data)
                 chunks.append(Chunk(self.log, self.source, reader.path, reader.file, start, data, fresh))
+                self._delivered += len(data)
+                self._busy = True
             elif reader.at_end:
                 if attached or not (successor or reader.closed_by_zeek or self._quiet()):
                     return chunks
@@ -159,6 +184,38 @@ class Follower:
         if self._reader is None:
             return self._last
         return self._reader.position(self.log, self.source, ended=False)
+
+    def lag(self, seen: float, now: float) -> float:
+        """Seconds for which the oldest bytes that are on disk and not delivered, or just now, have been there.
+
+        Parameters
+        ----------
+        seen : float
+            When the last poll began.
+        now : float
+            When what it delivered was done with.
+        """
+        oldest = self._marks[0][0] if self._marks else seen
+        while self._marks and self._marks[0][1] <= self._delivered:
+            self._marks.popleft()
+        if not self.more:
+            self._marks.clear()
+        elif not self._marks or seen > self._marks[-1][0]:
+            self._marks.append((seen, self._delivered + self._waiting()))
+        return now - oldest if self.more or self._busy else 0.0
+
+    def _waiting(self) -> int:
+        """Bytes on disk that are not delivered yet, half a line too, as far as the files are known."""
+        files = [*self._queue, self._live]
+        total = 0
+        if self._reader is not None:
+            total += self._reader.waiting
+        for path in files:
+            with suppress(OSError):
+                status = path.stat()
+                if self._reader is None or identity_of(status) != self._reader.file:
+                    total += status.st_size
+        return total
 
     def glance(self) -> tuple[object, ...]:
         """Something that changes whenever `poll` may have something new to do."""
@@ -221,13 +278,16 @@ class Follower:
         """Open what comes next: the rest of the last file, files missed since then, the live one."""
         while True:
             while self._queue:
-                self._reader, _ = self._open(self._queue.popleft())
-                if self._reader is not None:
-                    self._quiet_since = self._settings.clock()
-                    return self._reader
+                path = self._queue.popleft()
+                # Since it was listed it may have been compressed.
+                for name in (path.name, f"{path.name}.gz"):
+                    self._reader, _ = self._open(path.with_name(name))
+                    if self._reader is not None:
+                        self._quiet_since = self._settings.clock()
+                        return self._reader
             # Opened before the folder is listed: whatever was rotated away before this file came is then listed.
             live, goes_on = self._open(self._folder() / self.source)
-            if live is None and not self._unsettled:
+            if live is None and not self._unsettled and not self._stirred():
                 return None
             if self._last is not None and not goes_on:
                 self._queue.extend(self._missed(self._last, live))
@@ -238,13 +298,41 @@ class Follower:
             if live is not None:
                 live.close()
 
+    def _stirred(self) -> bool:
+        """Whether something came or went in the folder since last asked: a whole file's life may have been missed."""
+        try:
+            changed = self._settings.folder.stat().st_mtime_ns
+        except OSError:
+            return False
+        before, self._changed = self._changed, changed
+        return self._last is not None and changed != before
+
     def _folder(self) -> Path:
         # A folder that is a symlink switches: the position names the one it was.
         return Path(os.path.realpath(self._settings.folder))
 
+    def _folders(self, before: Path, since_ns: int) -> list[Path]:
+        """Where files that were live may be now.
+
+        Beside the folder, and those named to the tailer, where it was before. A folder that is a symlink switches, as
+        `current` among folders of days, or zeekctl's, whose files are archived beside it: the folders beside it and
+        beside what it is, unless nothing came into them since.
+        """
+        now, given = self._folder(), self._settings.folder
+        beside = []
+        if given.is_symlink():
+            for parent in dict.fromkeys([given.absolute().parent, now.parent]):
+                with suppress(OSError), os.scandir(parent) as entries:
+                    beside += [
+                        Path(os.path.realpath(entry.path))
+                        for entry in entries
+                        if entry.is_dir() and entry.stat().st_mtime_ns >= since_ns
+                    ]
+        return [*dict.fromkeys([now, before, *self._settings.archive_folders, *beside])]
+
     def _missed(self, last: FilePosition, live: Reader | None) -> list[Path]:
         """List the rest of the last file, if it has one, and files that came after it and are not live any more."""
-        folders = dict.fromkeys([self._folder(), Path(last.path).parent, *self._settings.archive_folders])
+        folders = self._folders(Path(last.path).parent, last.mtime_ns)
         known = set() if live is None else {live.file}
         rest: tuple[int, Path] | None = None
         found = False
@@ -258,12 +346,13 @@ class Follower:
                 reader, goes_on = self._open(path)
             if reader is None:
                 continue
+            size, _ = reader.stamp()
             reader.close()
             later = status.st_mtime_ns > last.mtime_ns
             if goes_on:
                 found = True
-                if status.st_size > last.offset and (later or not last.ended):
-                    rest = max(rest or (0, path), (status.st_size, path))
+                if size > last.offset and (later or not last.ended):
+                    rest = max(rest or (0, path), (size, path))
             elif later and not reader.akin:
                 missed.append(path)
         if self._unsettled and last.offset and not found:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
+import tempfile
 from typing import TYPE_CHECKING
+
+from isal import igzip, isal_zlib
 
 from oddlog.tail.identity import SPAN, FilePosition, digest, identity_of
 
@@ -15,8 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["Reader"]
 
 
+def _inflated(path: Path, packed: int) -> int:
+    """What a .gz holds, as a file without a name that is as old."""
+    with os.fdopen(packed, "rb") as source, tempfile.TemporaryFile() as target:
+        try:
+            with igzip.open(source) as lines:
+                shutil.copyfileobj(lines, target, 1 << 20)
+        except (EOFError, isal_zlib.error, igzip.BadGzipFile) as error:  # type: ignore[misc]  # its stub declares an instance
+            raise OSError(errno.EIO, f"is damaged: {error}", str(path)) from None
+        target.flush()
+        changed = os.fstat(packed).st_mtime_ns
+        os.utime(target.fileno(), ns=(changed, changed))
+        return os.dup(target.fileno())
+
+
 class Reader:
-    """Reads one file through one descriptor, which a rename or a removal leaves open.
+    """Reads one file through one descriptor, which a rename or a removal leaves open; a .gz once it is inflated.
 
     Parameters
     ----------
@@ -29,7 +47,7 @@ class Reader:
     Raises
     ------
     OSError
-        The file cannot be opened, or is no regular file.
+        The file cannot be opened, is no regular file, or a damaged .gz.
     """
 
     def __init__(self, path: Path, block: int, max_line: int) -> None:
@@ -41,6 +59,8 @@ class Reader:
             raise OSError(errno.EINVAL, "is no regular file", str(path))
         self.path = path
         self.file = identity_of(status)
+        if path.suffix == ".gz":
+            self._fd = _inflated(path, self._fd)
         self.mtime_ns = status.st_mtime_ns
         self.offset = 0
         self.fresh = True
@@ -78,8 +98,18 @@ class Reader:
         status = os.fstat(self._fd)
         return status.st_size, status.st_mtime_ns
 
-    def read(self) -> bytes | None:
+    @property
+    def waiting(self) -> int:
+        """Bytes that were not looked at when last asked."""
+        return max(self.stamp()[0] - self.reach, 0)
+
+    def read(self, most: int | None = None) -> bytes | None:
         """Complete lines that follow those read before.
+
+        Parameters
+        ----------
+        most : int, optional
+            Where a line ends after so many bytes, no more than those.
 
         Returns
         -------
@@ -91,7 +121,9 @@ class Reader:
         size, mtime_ns = self.stamp()
         if self.at_end and (size, mtime_ns) == (self._size, self.mtime_ns):
             return b""
-        body = os.pread(self._fd, min(self._block, max(size - self.reach, 0)), self.reach)
+        # A byte more than the longest line, or a line that is too long would not be known as such.
+        block = self._block if most is None else min(self._block, most + self._max_line + 1)
+        body = os.pread(self._fd, min(block, max(size - self.reach, 0)), self.reach)
         # Looked at after the body: had the file been cut back in between, the body could belong to other lines.
         if os.pread(self._fd, len(self._head), 0) != self._head or self._before(self.offset) != self._tail:
             return None
@@ -108,6 +140,8 @@ class Reader:
         if end == 0 and len(body) > self._max_line:
             self._pass_long_line(body)
             return b""
+        if most is not None and most < end and body[most - 1 : most] == b"\n":
+            end, self.at_end = most, False
         if end < len(body) and len(body) - end > self._max_line:
             self.at_end = False
         if end:

@@ -19,6 +19,9 @@ __all__ = ["Tailer"]
 _RELIST = 10.0
 """Seconds after which the folder is listed though its time says nothing changed: file systems keep coarse times."""
 
+# After so many seconds of quiet, so many times the interval: what comes first then may be noticed a little later.
+_BUSY, _IDLE = 5.0, 3.0
+
 
 class Tailer:
     """Follows all live logs of the given names in a folder, through rotation, truncation and restarts.
@@ -46,7 +49,7 @@ class Tailer:
     max_line : int
         Longer lines are skipped and counted; less than `block`.
     interval : float
-        Seconds between two looks while waiting.
+        Seconds between two looks while waiting; three times that when nothing has come for some seconds.
     clock, sleep : callable
         A truthy answer of `sleep` ends the wait: pass `threading.Event().wait` to be woken.
     """
@@ -60,7 +63,7 @@ class Tailer:
         archive_folders: Iterable[str | os.PathLike[str]] = (),
         on_trouble: Callable[[Path, OSError], object] = lambda _path, _error: None,
         grace: float = 10.0,
-        block: int = 4 << 20,
+        block: int = 2 << 20,
         max_line: int = 1 << 20,
         interval: float = 0.02,
         clock: Callable[[], float] = time.monotonic,
@@ -82,6 +85,7 @@ class Tailer:
         self._listed: tuple[int, int, int] | None = None
         self._listed_at = 0.0
         self._seen: object = None
+        self._seen_at = self._brought_at = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -94,15 +98,12 @@ class Tailer:
         for follower in self._followers:
             follower.close()
 
-    @property
-    def too_long(self) -> int:
-        """Lines skipped because they were too long."""
-        return sum(follower.too_long for follower in self._followers)
-
-    @property
-    def unfinished(self) -> int:
-        """Files that ended, rotated away, in the middle of a line; that half is never delivered."""
-        return sum(follower.unfinished for follower in self._followers)
+    def lost(self) -> dict[str, int]:
+        """By log, lines skipped as too long, and files that ended, rotated away, in the middle of one."""
+        lost = dict.fromkeys(self._names, 0)
+        for follower in self._followers:
+            lost[follower.log] += follower.too_long + follower.unfinished
+        return lost
 
     def poll(self) -> list[Chunk]:
         """Complete lines that came since the last poll, without waiting.
@@ -113,16 +114,47 @@ class Tailer:
             By the order of `names`, then by live name; within one live name older files first. If anything came there
             may be more: `wait` then returns at once.
         """
-        self._seen = self._glance()
+        self._seen, self._seen_at = self._glance(), self._clock()
         self._discover()
-        return [chunk for follower in self._followers for chunk in follower.poll()]
+        chunks = [chunk for follower in self._followers for chunk in follower.poll()]
+        if chunks:
+            self._brought_at = self._seen_at
+        return chunks
+
+    def again(self, log: str, source: str, folder: Path, length: int, is_it: Callable[[Chunk], bool]) -> Chunk | None:
+        """The next lines of one live name alone, ending after so many bytes if a line does; None if there are none.
+
+        To read in the order in which an earlier run read. Of a name that no position tells of, the file is looked for
+        that begins with what `is_it` knows, there and in the folder where it was.
+        """
+        if log not in self._names:
+            return None
+        self._follow({source: log})
+        (follower,) = (each for each in self._followers if each.source == source)
+        follower.begin_with(folder, length, is_it)
+        chunks = follower.poll(length)
+        while not chunks and follower.more:
+            chunks = follower.poll(length)
+        return chunks[0] if chunks else None
+
+    def lag(self) -> dict[str, float]:
+        """By log, how long the oldest bytes that are on disk and not done with have been seen there, in seconds.
+
+        To be asked when what `poll` gave is done with.
+        """
+        now = self._clock()
+        lag = dict.fromkeys(self._names, 0.0)
+        for follower in self._followers:
+            lag[follower.log] = max(lag[follower.log], follower.lag(self._seen_at, now))
+        return lag
 
     def wait(self, timeout: float) -> bool:
         """Wait until `poll` may have something, for `timeout` seconds at most; tells whether it may."""
         end = self._clock() + timeout
         while not (any(follower.more for follower in self._followers) or self._glance() != self._seen):
             left = end - self._clock()
-            if left <= 0 or self._sleep(min(self._interval, left)):
+            busy = self._clock() - self._brought_at < _BUSY
+            if left <= 0 or self._sleep(min(self._interval if busy else _IDLE * self._interval, left)):
                 return False
         return True
 

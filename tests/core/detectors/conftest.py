@@ -10,6 +10,7 @@ import pytest
 from baselines import DAY, MONDAY, office
 from oddlog_core.bundle import DETECTORS
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
+from oddlog_core.detectors.kmodes import KModesDetector
 from oddlog_core.detectors.novelty import ConnNoveltyDetector
 from oddlog_core.options import FlowOptions, NoveltyOptions
 from oddlog_core.span import cut
@@ -48,6 +49,7 @@ KINDS = {kind.name: (kind, OPTIONS) for kind in DETECTORS} | {
     )
     for features, architecture, loss in (("base", "ensemble", "mse"), ("rolling", "conv", "bce"))
 }
+KINDS["ntlm-kmodes-classic"] = (KModesDetector, replace(OPTIONS, profile="classic", modes="auto"))
 """By name: which detector learns, and how."""
 
 KINDS |= {

@@ -38,6 +38,35 @@ def test_a_kind_is_described_by_its_typical_connections_the_most_frequent_first(
     assert (scan.failed, scan.orig_bytes, dns.failed) == (1.0, None, 0.0)
 
 
+def test_clusters_of_the_same_connections_are_one_kind(monkeypatch):
+    monkeypatch.setattr("oddlog_core.detectors.behaviour.N_CLUSTERS", 4)
+    log, narrow, kinds = log_and_bottleneck()
+    # Lookups by night lie elsewhere than those by day, and are lookups.
+    night = np.flatnonzero(np.array(kinds) == 0)[::2]
+    narrow[night] += [0, 9, 9]
+    learned = Behaviours.learn(narrow, np.arange(len(log)), [log], 0)
+    assert [kind.share for kind in learned.kinds] == [0.5, 0.3333, 0.1667]
+    assert len(learned.centroids) == 4
+    assert [learned.kinds.index(learned.nearest(row)) for row in narrow] == learned.map.kinds == kinds
+
+
+def test_hosts_that_answer_kerberos_are_domain_controllers(monkeypatch):
+    monkeypatch.setattr("oddlog_core.detectors.behaviour.N_CLUSTERS", 2)
+    kerberos = {"id.resp_p": 88, "proto": "tcp", "conn_state": "SF"}
+    rows = [
+        *[{"ts": MONDAY, **DNS}] * 40,
+        {"ts": MONDAY, **kerberos, "id.resp_h": "10.0.0.2"},
+        # Asked, but without an answer; and no inside host.
+        {"ts": MONDAY, **kerberos, "id.resp_h": "10.0.0.7", "conn_state": "S0"},
+        {"ts": MONDAY, **kerberos, "id.resp_h": "93.184.216.34"},
+        *[{"ts": MONDAY, **SCAN}] * 10,
+        *[{"ts": MONDAY, **WEB}] * 10,
+    ]
+    narrow = np.array([[0.0]] * 41 + [[9.0]] * 22)
+    lookups, others = Behaviours.learn(narrow, np.arange(len(rows)), [records("conn", rows)], 0).kinds
+    assert (lookups.controllers, others.controllers) == (1.0, 0.0)
+
+
 def test_a_record_is_of_the_kind_whose_centroid_is_nearest(monkeypatch):
     monkeypatch.setattr("oddlog_core.detectors.behaviour.N_CLUSTERS", 3)
     log, narrow, kinds = log_and_bottleneck()
@@ -77,5 +106,5 @@ def test_the_map_is_that_of_the_singular_values():
     expected = (z - z.mean(axis=0)) @ axes[:2].T
     npt.assert_allclose(np.abs(learned.map.points), np.abs(expected), atol=1e-3)
     npt.assert_allclose(learned.map.explained, values[:2] ** 2 / (values**2).sum(), atol=1e-4)
-    assert len(learned.kinds) == N_CLUSTERS
+    assert len(learned.centroids) == N_CLUSTERS
     assert sum(kind.share for kind in learned.kinds) == pytest.approx(1, abs=1e-3)

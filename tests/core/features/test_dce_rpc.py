@@ -1,8 +1,8 @@
-"""Host windows against a dict of sets."""
+"""Host windows against a dict of counters."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import numpy as np
 from baselines import anew, records
@@ -28,15 +28,14 @@ def value(column, i):
 
 def naive(log):
     """Host and counts after each record; an unset field is a value of its own."""
-    seen = defaultdict(lambda: (defaultdict(int), *(set() for _ in FIELDS)))
+    seen = defaultdict(lambda: [Counter() for _ in FIELDS])
     out = []
     for i in range(len(log)):
         host = value(log.categories["id.orig_h"], i)
-        records_, *fields = seen[host]
-        records_["n"] += 1
-        for name, distinct in zip(FIELDS, fields, strict=True):
-            distinct.add(value(log.categories[name], i))
-        out.append((host, [records_["n"], *map(len, fields)]))
+        fields = seen[host]
+        for name, counter in zip(FIELDS, fields, strict=True):
+            counter[value(log.categories[name], i)] += 1
+        out.append((host, [fields[0].total(), *map(len, fields), *(max(counter.values()) for counter in fields)]))
     return out
 
 
@@ -49,7 +48,7 @@ def running(window, log, cuts):
 
 
 @given(operations(), CUTS)
-def test_counts_so_far_are_those_of_a_dict_of_sets_however_the_log_is_cut(log, cuts):
+def test_counts_so_far_are_those_of_a_dict_of_counters_however_the_log_is_cut(log, cuts):
     window = HostWindow()
     expected = naive(log)
     assert running(window, log, cuts) == expected
@@ -69,7 +68,8 @@ def test_an_open_window_restored_counts_on(log, interruption):
     at = round(interruption * len(log))
     window = HostWindow()
     running(window, anew(log, slice(0, at)), [])
-    restored = HostWindow.restore(window.export())
+    restored = HostWindow()
+    restored.restore(window.export())
     rest = anew(log, slice(at, len(log)))
     assert running(restored, rest, []) == running(window, rest, [])
     assert restored.hosts == window.hosts
@@ -82,3 +82,26 @@ def test_only_the_rows_asked_for_are_taken_in():
     hosts, counts = window.update(log, 1, 3)
     assert window.hosts == ["10.0.0.1", "10.0.0.2"]
     assert (hosts.tolist(), counts[:, 0].tolist()) == ([0, 1], [1, 1])
+
+
+@given(operations(), CUTS)
+def test_hosts_beyond_the_most_are_passed_over_and_values_beyond_it_are_one_however_the_log_is_cut(log, cuts):
+    window = HostWindow(most=2)
+    first = {name: list(dict.fromkeys(value(log.categories[name], i) for i in range(len(log)))) for name in FIELDS}
+    kept = list(dict.fromkeys(value(log.categories["id.orig_h"], i) for i in range(len(log))))[:2]
+    seen = {host: [Counter() for _ in FIELDS] for host in kept}
+    for i in range(len(log)):
+        host = value(log.categories["id.orig_h"], i)
+        if host in seen:
+            for name, counter in zip(FIELDS, seen[host], strict=True):
+                one = value(log.categories[name], i)
+                counter[one if one in first[name][:2] else "another"] += 1
+    for piece in pieces(len(log), cuts):
+        window.update(anew(log, piece), 0, piece.stop - piece.start)
+    expected = {
+        host: [fields[0].total(), *map(len, fields), *(max(counter.values()) for counter in fields)]
+        for host, fields in seen.items()
+    }
+    assert dict(zip(window.hosts, window.counts.tolist(), strict=True)) == expected
+    names = [{value(log.categories[name], i) for i in range(len(log))} for name in ("id.orig_h", *FIELDS)]
+    assert bool(window.evicted) == any(len(each) > 2 for each in names)

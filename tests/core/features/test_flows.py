@@ -82,8 +82,15 @@ def test_the_nearest_is_so_by_port_and_then_by_amounts(port, amounts, host):
         }
     )
     proto = "udp" if port == 53 else "tcp"
-    assert usual.nearest("a", proto, port, amounts).host == host
-    assert usual.nearest("b", proto, port, amounts) is None
+    assert usual.nearest("a", "new", proto, port, amounts).host == host
+    assert usual.nearest("b", "new", proto, port, amounts) is None
+
+
+def test_of_other_ports_those_are_nearer_that_go_where_the_record_goes():
+    inside, outside = Flow("10.0.0.2", 53, "udp", 90, None, 50.0, 90.0), Flow("8.8.8.8", 443, "tcp", 5, None, 9e5, 9e5)
+    usual = UsualFlows({"a": [inside, outside]})
+    assert usual.nearest("a", "93.184.216.34", "tcp", 4444, (None, 50.0, 90.0)) == outside
+    assert usual.nearest("a", "192.168.0.9", "tcp", 4444, (None, 9e5, 9e5)) == inside
 
 
 def test_a_source_that_is_unset_has_no_habits():

@@ -152,6 +152,8 @@ def test_a_context_never_seen_is_as_the_widest():
     assert typical.expected([np.array([9]), np.array([9])])[0, 0, 0] == pytest.approx(values.mean(), abs=0.4)
     known = typical.expected([np.array([1]), np.array([9])])
     npt.assert_array_equal(known, typical.expected([np.array([1]), np.array([77])]))
+    asked = [np.array([9, 1, 1]), np.array([9, 77, 5])]
+    assert typical.narrowest_known(asked).tolist() == [0, 1, 2]
 
 
 def test_only_the_most_frequent_contexts_are_kept(monkeypatch):

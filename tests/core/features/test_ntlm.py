@@ -1,4 +1,4 @@
-"""The nine fields of a logon."""
+"""The fields of a logon."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from baselines import DAY, HOUR, MONDAY, anew, encoded, inventions, office, records
 from hypothesis import given
 from inventions import CUTS, pieces
-from oddlog_core.features.ntlm import FIELDS, LogonFields, learn_fields
+from oddlog_core.features.ntlm import CLASSIC, FULL, JUDGED, LogonFields, learn_fields
 
 WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 # Each from its hour to the hour of the next; the last goes past midnight.
@@ -18,9 +18,21 @@ BINS = {2: "early_morning", 6: "morning", 10: "afternoon", 14: "evening", 18: "n
 
 def told(logon, *, whole_weeks=True, networks=None, time_zone="UTC"):
     """The nine fields of one logon, by name."""
-    log = records("ntlm", [{"ts": MONDAY, **logon}])
-    columns = LogonFields([], whole_weeks, networks or {}, time_zone).categorise(log)
-    return dict(zip(FIELDS, [None if c.codes[0] < 0 else c.values[c.codes[0]] for c in columns], strict=True))
+    return spoken_of(records("ntlm", [{"ts": MONDAY, **logon}]), whole_weeks, networks, time_zone)
+
+
+def spoken_of(log, whole_weeks=True, networks=None, time_zone="UTC", names=CLASSIC):
+    """The fields of a log's first record that it tells by itself, by name."""
+    columns = fields_of(names, whole_weeks, networks, time_zone).categorise(log, {})
+    return dict(zip(names, [None if c.codes[0] < 0 else c.values[c.codes[0]] for c in columns], strict=True))
+
+
+def fields_of(names=CLASSIC, whole_weeks=True, networks=None, time_zone="UTC"):
+    return LogonFields([*names], [], [], whole_weeks, networks or {}, time_zone)
+
+
+def learned(baseline, time_zone="UTC", names=CLASSIC, judged=None):
+    return learn_fields([baseline], names, [judged or {}], {}, time_zone)
 
 
 def test_a_logon_has_nine_fields():
@@ -47,7 +59,7 @@ def test_a_logon_has_nine_fields():
 
 def test_unset_fields_are_missing_and_neither_0_nor_empty():
     missing = {name for name, value in told({}).items() if value is None}
-    assert missing == set(FIELDS) - {"day_of_week", "time_of_day_bin"}
+    assert missing == set(CLASSIC) - {"day_of_week", "time_of_day_bin"}
     assert told({"id.resp_p": 0, "domainname": ""})["id.resp_p"] == "0"
     assert told({"id.resp_p": 0, "domainname": ""})["domainname"] == ""
 
@@ -98,28 +110,28 @@ def test_the_older_status_counts_where_success_is_unset(logon, expected):
 def test_a_log_without_a_status_column_is_read_by_its_success():
     log = records("ntlm", [{"ts": MONDAY, "success": "T"}, {"ts": MONDAY}])
     without = replace(log, categories={name: c for name, c in log.categories.items() if name != "status"})
-    column = LogonFields([], True, {}, "UTC").categorise(without)[1]
+    column = fields_of().categorise(without, {})[1]
     assert [None if code < 0 else column.values[code] for code in column.codes] == ["T", None]
 
 
 def test_status_and_success_mix_within_a_batch():
     log = records("ntlm", [{}, {}, {}, {}])
     mixed = {"success": encoded(["T", None, "F", None]), "status": encoded(["x", "y", None, None])}
-    column = LogonFields([], True, {}, "UTC").categorise(replace(log, categories={**log.categories, **mixed}))[1]
+    column = fields_of().categorise(replace(log, categories={**log.categories, **mixed}), {})[1]
     assert [None if code < 0 else column.values[code] for code in column.codes] == ["T", "y", "F", None]
 
 
 @pytest.mark.parametrize(("days", "whole_weeks"), [(13.9, False), (14.1, True)])
 def test_weekdays_are_known_from_fourteen_days_on(days, whole_weeks):
-    assert learn_fields([office("ntlm", 2000, seed=1, days=days)], {}, "UTC").whole_weeks == whole_weeks
+    assert learned(office("ntlm", 2000, seed=1, days=days)).whole_weeks == whole_weeks
 
 
 @given(inventions("ntlm"), inventions("ntlm"))
 def test_codes_are_those_of_the_baselines_values_and_unseen_otherwise(baseline, later):
-    fields = learn_fields([baseline], {}, "UTC")
+    fields = learned(baseline)
 
     def spoken(log):
-        columns = fields.categorise(log)
+        columns = fields.categorise(log, {})
         return [[None if c.codes[i] < 0 else c.values[c.codes[i]] for c in columns] for i in range(len(log))]
 
     for f, values in enumerate(fields.values):
@@ -132,11 +144,48 @@ def test_codes_are_those_of_the_baselines_values_and_unseen_otherwise(baseline, 
             ]
             for row in spoken(log)
         ]
-        assert fields.encode(log).tolist() == expected
+        assert fields.encode(log, {}).tolist() == expected
 
 
 @given(inventions("ntlm"), CUTS)
 def test_codes_do_not_depend_on_a_batchs_dictionary(log, cuts):
-    fields = learn_fields([office("ntlm", 100, seed=1), log], {}, "Europe/Berlin")
-    parts = [fields.encode(anew(log, piece)) for piece in pieces(len(log), cuts)]
-    np.testing.assert_array_equal(np.concatenate(parts), fields.encode(log))
+    fields = learn_fields([office("ntlm", 100, seed=1), log], CLASSIC, [{}, {}], {}, "Europe/Berlin")
+    parts = [fields.encode(anew(log, piece), {}) for piece in pieces(len(log), cuts)]
+    np.testing.assert_array_equal(np.concatenate(parts), fields.encode(log, {}))
+
+
+def test_rare_names_are_one_of_various_and_unseen_ones_are_none():
+    names = ("username",)
+    users = ["svc"] * 150 + [f"person{i}" for i in range(150)]
+    fields = learned(records("ntlm", [{"ts": MONDAY, "username": user} for user in users]), names=names)
+    assert (fields.values, len(fields.rare[0])) == ([["svc"]], 150)
+    asked = records("ntlm", [{"username": user} for user in ("SVC", "person3", "Person140", "mallory")] + [{}])
+    assert fields.encode(asked, {}).ravel().tolist() == [1, 2, 2, -1, 0]
+    assert [fields.name(0, code) for code in (0, 1, 2)] == [None, "svc", "various"]
+    assert fields.sizes() == [3]
+
+
+@pytest.mark.parametrize(
+    ("logon", "machine", "null"),
+    [
+        ({"username": "WS1$", "success": "T"}, "yes", "no"),
+        ({"username": "ada", "success": "T"}, "no", "no"),
+        ({"username": "", "success": "T"}, "no", "yes"),
+        ({"success": "T"}, None, "yes"),
+        ({"success": "F"}, None, "no"),
+        ({"status": "SUCCESS"}, None, "yes"),
+        ({}, None, "no"),
+    ],
+)
+def test_machines_and_null_sessions_are_told(logon, machine, null):
+    names = [name for name in FULL if name not in JUDGED]
+    found = spoken_of(records("ntlm", [{"ts": MONDAY, **logon}]), names=names)
+    assert (found["machine account"], found["null session"]) == (machine, null)
+
+
+def test_what_the_baseline_knows_is_taken_as_it_is_given():
+    fields = learned(
+        records("ntlm", [{}, {}]), names=("user on this host",), judged={"user on this host": encoded(["known", "new"])}
+    )
+    codes = fields.encode(records("ntlm", [{}, {}]), {"user on this host": encoded(["new", None])})
+    assert codes.ravel().tolist() == [2, 0]

@@ -117,6 +117,22 @@ def test_any_log_is_judged_by_any_other_in_finite_numbers(baseline, later):
     assert np.isfinite(relations.judge(later)).all()
 
 
+@pytest.mark.parametrize(
+    ("changed", "among"),
+    [
+        ({}, "source"),
+        ({"id.orig_h": "10.0.0.77"}, "destination"),
+        ({"id.resp_h": "10.0.1.77"}, "port"),
+        ({"id.resp_p": 4444}, None),
+    ],
+)
+def test_it_is_said_whose_typical_amounts_are_told(learned, changed, among):
+    record = records("conn", [usual(**changed)])
+    assert learned[1].among(record) == [among]
+    by_any = learned[1].typical(records("conn", [usual(**{"id.resp_p": 5555})]))
+    assert (learned[1].typical(record) == by_any).all() == (among is None)
+
+
 @settings(max_examples=5)
 @given(st.sampled_from([4, 16, 64]))
 def test_what_is_kept_of_a_baseline_is_bounded(learned, tmp_path_factory, most):

@@ -181,8 +181,7 @@ def test_what_is_usual_is_the_mean_and_deviation_over_all_batches():
     assert (USUAL.mean["sent"], USUAL.std["sent"]) == (pytest.approx(sent.mean()), pytest.approx(sent.std()))
 
 
-def test_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(rhythm, "CAPACITY", 16)
-    state = Rhythm(USUAL)
+def test_memory_is_bounded():
+    state = Rhythm(USUAL, 16)
     state.transform(records("conn", [{"ts": MONDAY, "id.orig_h": f"h{i}", "id.resp_h": f"h{i}"} for i in range(500)]))
     assert len(state.export()["states"]["stream"]["slots"]) == 16

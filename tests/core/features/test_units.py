@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from baselines import MONDAY, records
 from hypothesis import given
 from hypothesis import strategies as st
+from inventions import SECOND
 from oddlog_core.features.conn import NUMBERS, ROLLING
-from oddlog_core.features.rhythm import COUNTS, STATISTICS
-from oddlog_core.features.units import in_units
+from oddlog_core.features.rhythm import COUNTS, STATISTICS, Rhythm, Usual
+from oddlog_core.features.units import beat, in_units, own
+
+VALUES = ("failed", "sent", "got", "interval")
 
 
 @pytest.mark.parametrize(
@@ -38,3 +43,37 @@ def test_all_other_columns_are_as_they_are(column, value):
 @given(st.sampled_from(STATISTICS), st.floats(-1e9, 1e9))
 def test_whatever_a_model_expects_has_a_finite_unit(column, value):
     assert math.isfinite(in_units(column, value))
+
+
+def calls(every, n, jitter=0.0, seed=0):
+    """Features of the last of some calls of one host to one service."""
+    gaps = every * np.random.default_rng(seed).uniform(1 - jitter, 1 + jitter, n)
+    flow = {"id.orig_h": "a", "id.resp_h": "b", "id.resp_p": 443, "proto": "tcp"}
+    times = MONDAY + (np.cumsum(gaps) * SECOND).astype(np.int64)
+    usual = Usual(dict.fromkeys(VALUES, 4.0), dict.fromkeys(VALUES, 2.5))
+    counts, statistics = Rhythm(usual).transform(records("conn", [{"ts": int(time), **flow} for time in times]))
+    row = dict(zip(COUNTS + STATISTICS, np.concatenate([counts, statistics], axis=1)[-1], strict=True))
+    names = ("stream_interval_mean_1h", "stream_interval_std_1h", "stream_connections_1h")
+    mean, std, weight = (float(row[name]) for name in names)
+    return (*own(mean, std, weight, 4.0, 2.5), weight) if weight else (mean, std, weight)
+
+
+@pytest.mark.parametrize("every", [60.0, 300.0, 900.0])
+@pytest.mark.parametrize("hours", [2, 4])
+def test_a_machines_calls_are_known_by_their_interval_and_how_long_they_went_on(every, hours):
+    found = beat(*calls(every, int(hours * 3600 / every)), 3600.0)
+    assert found.every == pytest.approx(every, rel=1e-6)
+    assert found.spread == pytest.approx(0, abs=1e-3)
+    assert found.lasting == pytest.approx((int(hours * 3600 / every) - 1) * every, rel=1e-6)
+
+
+def test_jitter_is_told_and_what_lasts_long_is_told_as_at_least_five_half_lives():
+    found = beat(*calls(300.0, 200, jitter=0.2), 3600.0)
+    assert found.every == pytest.approx(300, rel=0.1)
+    assert 20 < found.spread < 50
+    assert found.lasting == 5 * 3600
+
+
+@pytest.mark.parametrize(("every", "n", "jitter"), [(300.0, 4, 0.0), (300.0, 40, 0.9), (0.2, 400, 0.0), (300.0, 1, 0)])
+def test_few_or_uneven_or_very_fast_calls_are_no_beat(every, n, jitter):
+    assert beat(*calls(every, n, jitter), 3600.0) is None

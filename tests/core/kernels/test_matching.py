@@ -8,7 +8,7 @@ import numpy.testing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from oddlog_core.kernels.matching import nearest_mode
+from oddlog_core.kernels.matching import nearest_mode, surprise_in_mode
 
 
 @st.composite
@@ -42,3 +42,14 @@ def test_records_beyond_one_block_are_those_of_the_definition():
     tables = rng.integers(-1, 3, (1000, 4), np.int32), rng.integers(0, 3, (5, 4), np.int32)
     for found, expected in zip(nearest_mode(*tables), naive.nearest_mode(*tables), strict=True):
         npt.assert_array_equal(found, expected)
+
+
+@given(records_and_modes(), st.integers(0, 2**31))
+def test_surprise_is_summed_over_the_fields_that_differ(tables, seed):
+    codes, modes = tables
+    # Codes from -1 to 3 of every field, one after the other.
+    surprise = np.random.default_rng(seed).random((len(modes), 5 * codes.shape[1]))
+    offsets = np.arange(codes.shape[1]) * 5 + 1
+    label, _ = nearest_mode(codes, modes)
+    found = surprise_in_mode(codes, modes, label, surprise, offsets)
+    npt.assert_allclose(found, naive.surprise_in_mode(codes, modes, label, surprise, offsets))

@@ -148,3 +148,19 @@ def test_where_sums_outgrow_64_bits_nothing_is_lost(n):
     clock = START + np.arange(len(values)) * (SECOND // n)
     windows = np.array([SECOND, SECOND * 2])
     npt.assert_allclose(rolled(clock, values, windows=windows), naive_mean_std(clock, values, windows), rtol=1e-12)
+
+
+def test_a_window_that_is_full_holds_the_latest_rows_and_counts_the_others_however_it_is_cut():
+    rng = np.random.default_rng(1)
+    n, capacity = 5000, 1024
+    clock, values = np.arange(n) * 1000, rng.integers(0, 1000, (n, 2))
+    whole, cut = (RollingState(np.array([10_000_000, 500_000]), 2, capacity) for _ in range(2))
+    out = whole.update(clock, values)
+    parts = [cut.update(clock[start : start + 333], values[start : start + 333]) for start in range(0, n, 333)]
+    npt.assert_array_equal(np.concatenate(parts), out)
+    assert whole.lost[0] == cut.lost[0] == n - (capacity - 1)
+    for i in (100, 2000, 4999):
+        kept = values[max(i + 1 - (capacity - 1), 0) : i + 1]
+        npt.assert_allclose(out[i, 0, :, 0], kept.mean(axis=0))
+        npt.assert_allclose(out[i, 0, :, 1], kept.std(axis=0, ddof=1))
+        npt.assert_allclose(out[i, 1, :, 0], values[max(i - 499, 0) : i + 1].mean(axis=0))

@@ -1,4 +1,4 @@
-"""Per-host tallies against dicts of sets."""
+"""Per-host tallies against dicts of counters."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def tallied(hosts, values, cuts=()):
 
 
 @given(touches(n_hosts=200))
-def test_records_and_distinct_values_so_far_are_those_of_dicts_of_sets(log):
+def test_records_distinct_values_and_highest_frequencies_so_far_are_those_of_counters(log):
     hosts, values = log
     expected = naive.running_counts(hosts.tolist(), values.tolist())
-    npt.assert_array_equal(tallied(*log), np.array(expected, np.int64).reshape(-1, 4))
+    npt.assert_array_equal(tallied(*log), np.array(expected, np.int64).reshape(-1, 7))
 
 
 @given(touches(), CUTS)
@@ -50,17 +50,18 @@ def test_growth_of_hosts_and_values_loses_no_count():
 
 def test_eight_fields_and_the_largest_codes_do_not_collide():
     host, value = 2**10 - 1, 2**32 - 1
-    counts = np.zeros((host + 1, 9), np.int64)
+    counts = np.zeros((host + 1, 17), np.int64)
     hosts = np.array([host, host - 1, host, host])
     values = np.array([[value] * 8, [value] * 8, [0] * 8, [value - 1] * 8])
-    out = running_counts(hosts, values, np.full(64, -1, np.int64), counts)
+    out = running_counts(hosts, values, np.full(64, -1, np.int64), np.zeros(64, np.int64), counts)
     npt.assert_array_equal(out, naive.running_counts(hosts.tolist(), values.tolist()))
 
 
 def test_a_full_chain_of_slots_wraps_around():
     # Eight slots and seven keys: some key finds its slot taken and goes past the end.
     values = np.arange(7)[:, None]
-    out = running_counts(np.zeros(7, np.int64), values, np.full(8, -1, np.int64), np.zeros((1, 2), np.int64))
+    tally = np.zeros(7, np.int64), values, np.full(8, -1, np.int64), np.zeros(8, np.int64), np.zeros((1, 3), np.int64)
+    out = running_counts(*tally)
     npt.assert_array_equal(out[:, 1], np.arange(1, 8))
 
 

@@ -86,6 +86,7 @@ def test_wrong_usage_and_configuration_exit_with_2(calls, oddlog, arguments, say
         (("score", "day/ntlm.log", "--bundle", "bundle", "--out", "/dev/null/found"), "/dev/null"),
         (("inspect", "changed"), "modes.json is not as it was written"),
         (("inspect", "empty"), "empty is no bundle"),
+        (("inspect", "bundle", "--html", "missing/page.html"), "missing/page.html cannot be written"),
         (("train", "day/ntlm.log", "--bundle", "empty"), "empty holds files but no bundle"),
         (("train", "shopping.txt", "--bundle", "new"), "shopping.txt:1: line should be"),
         (("evaluate", "shopping.txt", "--labels", "shopping.txt"), "shopping.txt: not a Parquet file"),

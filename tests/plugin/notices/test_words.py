@@ -19,11 +19,16 @@ def sent(seen, expected, share=0.5, side="orig", what="bytes"):
     [
         (0.0, "0 s"),
         (1e-5, "under 1 ms"),
-        (0.0431, "43.1 ms"),
+        (0.0431, "43 ms"),
+        (0.9514, "951 ms"),
+        (9.96, "10 s"),
         (0.9999, "1 s"),
         (59.0, "59 s"),
         (2280.0, "38 min"),
-        (86_400.0, "1 day"),
+        (90.0, "90 s"),
+        (131.0, "2.2 min"),
+        (5400.0, "90 min"),
+        (86_400.0, "24 h"),
         (172_800.0, "2 days"),
         (1e9, "11,574 days"),
     ],
@@ -78,7 +83,7 @@ def test_rarity_is_told_in_days(days, words):
 def test_the_message_reads_as_the_design_promises(make_finding):
     finding = make_finding(reasons=(sent(1.2e9, 40_000.0),))
     assert message(finding) == (
-        "10.2.4.17 sent 1.2 GB to 203.0.113.9:443 (tcp/ssl) over 38 min; about 40 kB is usual for such a connection. "
+        "10.2.4.17 sent 1.2 GB to 203.0.113.9:443 (tcp/ssl) in 38 min; such connections usually send about 40 kB. "
         "Once in 90 days."
     )
 
@@ -90,8 +95,8 @@ def test_bytes_and_packets_of_one_side_are_one_clause(make_finding):
         sent(4_954_085.0, 47_968.6, 0.2),
     )
     assert message(make_finding(reasons=reasons, record={"duration": 400_000})) == (
-        "10.2.4.17 sent 4.95 MB in 3,397 packets to 203.0.113.9:443 (tcp/ssl); about 48 kB in 440 packets is usual for "
-        "such a connection. Also: got back 2.26 kB (usually about 41 MB). Once in 90 days."
+        "10.2.4.17 sent 4.95 MB in 3,397 packets to 203.0.113.9:443 (tcp/ssl) and got back 2.26 kB; such connections "
+        "usually send about 48 kB in 440 packets and get about 41 MB back. Once in 90 days."
     )
 
 
@@ -104,8 +109,8 @@ def test_a_reason_that_carries_next_to_nothing_stays_out_of_the_message_but_not_
 def test_bytes_are_told_before_packets_that_weigh_more(make_finding):
     reasons = (sent(471_091.0, 1_927.0, 0.4, side="resp", what="pkts"), sent(1.38e9, 44_200.0, 0.2))
     assert message(make_finding(reasons=reasons)) == (
-        "10.2.4.17 sent 1.38 GB to 203.0.113.9:443 (tcp/ssl) over 38 min; about 44 kB is usual for such a connection. "
-        "Also: got back 471,091 packets (usually about 1,900 packets). Once in 90 days."
+        "10.2.4.17 sent 1.38 GB to 203.0.113.9:443 (tcp/ssl) in 38 min and got back 471,091 packets; such connections "
+        "usually send about 44 kB and get about 1,900 packets back. Once in 90 days."
     )
 
 
@@ -118,7 +123,7 @@ def test_a_port_that_was_picked_at_random_is_not_the_headline(make_finding):
 def test_the_length_is_not_told_twice(make_finding):
     finding = make_finding(reasons=(sent(1.2e9, 40_000.0), Reason("duration", 2280.0, 12.0, 0.3)))
     assert message(finding).count("38 min") == 1
-    assert "lasted 38 min (usually about 12 s)" in message(finding)
+    assert "in 38 min; such connections usually send about 40 kB and take about 12 s." in message(finding)
 
 
 def test_windows_that_overlap_are_told_once(make_finding):
@@ -136,7 +141,7 @@ def test_windows_that_overlap_are_told_once(make_finding):
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (Reason("duration", 3129.9, 47.5, 1.0), "lasted 52.2 min (usually about 48 s)"),
+        (Reason("duration", 3129.9, 47.5, 1.0), "lasted 52 min (usually about 48 s)"),
         (Reason("duration", None, 47.5, 1.0), "has no duration (usually about 48 s)"),
         (sent(None, 200.0), "sent an unlogged number of bytes (usually about 200 bytes)"),
         (sent(0.0, 1.0, side="resp", what="pkts"), "got back no packets (usually about 1 packet)"),
@@ -204,6 +209,56 @@ def test_both_parts_of_an_address_are_one_network(make_finding):
 def test_named_networks_and_ipv6_are_networks_too(make_finding, first, middle, words):
     reasons = (Reason("id.orig_h first part", *first, 0.5), Reason("id.orig_h middle part", *middle, 0.5))
     assert words in message(make_finding("ntlm", reasons))
+
+
+def habit(field, seen, share=0.3, of=431.0):
+    return Reason(field, seen, None, share, of)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        ((habit("source_of_user", 0.0), habit("user_at_source", 0.0), habit("failures in 10 min", 12.0, of=14.0)),
+         "alice never logged on from 10.2.4.17 before; 12 of the last 14 logons from it in 10 min failed."),
+        ((habit("source_of_user", 0.0), habit("host_of_user", 0.0), habit("together", 0.0)),
+         "alice never logged on from 10.2.4.17, nor to 203.0.113.9, before."),
+        ((habit("host_of_both", 0.0), habit("host_of_user", 0.0)), "alice never logged on to 203.0.113.9 before."),
+        ((habit("host_of_source", 0.0), habit("host_of_both", 0.0)),
+         "10.2.4.17 never logged on to 203.0.113.9 before."),
+        ((habit("together", 0.0), habit("host_of_user", 3.0, 0.2)),
+         "alice never logged on to 203.0.113.9 from 10.2.4.17 before."),
+        ((habit("source_of_user", 3.0),), "alice logged on from 10.2.4.17 only 3 of 431 times before."),
+        ((Reason("user from this source", "new", "known", 0.4),), "alice never logged on from 10.2.4.17 before."),
+        ((habit("no success in 60 min", 5.0, of=7.0),), "5 of the last 7 logons from it in 60 min had no success."),
+        ((Reason("failure share in 10 min", "most", "none", 0.4),),
+         "most of the logons from it in 10 min had no success."),
+        ((habit("new in 60 min", 9.0), habit("new in 10 min", 2.0, 0.1)),
+         "9 pairs of user and host from it in 60 min were new."),
+        ((Reason("user on this host", "known", "new", 0.4),), "Unusual: user on this host known (usually new)."),
+        ((Reason("user from this source", None, "known", 0.4),), "Unusual: no user from this source (usually known)."),
+        ((habit("new in 10 min", 1.0),), "1 pair of user and host from it in 10 min was new."),
+        ((habit("workstation", 0.0),), "10.2.4.17 never called itself KALI before."),
+        ((habit("server", 1.0, of=9.0),), "203.0.113.9 called itself FILE only 1 of 9 times before."),
+        ((habit("domain", 0.0),), "alice never named the domain WORKGROUP before."),
+        ((habit("outcome", 2.0),), "alice had the outcome failure only 2 of 431 times before."),
+        ((habit("source_of_user", 0.0), Reason("id.resp_p", "135", "445", 0.3)),
+         "alice never logged on from 10.2.4.17 before. Unusual: port 135 (usually 445)."),
+    ],
+)  # fmt: skip
+def test_habits_of_logons_are_told_in_a_sentence_each(make_finding, reasons, said):
+    named = {"hostname": "KALI", "domainname": "WORKGROUP", "server_nb_computer_name": "FILE"}
+    finding = make_finding("ntlm", reasons, record={"username": "alice", "success": False, **named})
+    start = "alice failed to log on from 10.2.4.17 to 203.0.113.9:443 by NTLM. "
+    assert message(finding) == f"{start}{said} Once in 90 days."
+    assert all(reason_words(reason, finding) for reason in reasons)
+
+
+def test_an_event_of_a_host_is_told_by_its_number(make_finding):
+    record = {"username": "User7", "event_id": "4624", "id.orig_h": "Comp1", "id.resp_h": "Comp2", "id.resp_p": None}
+    finding = make_finding("wls", (habit("source_of_user", 0.0),), record=record)
+    assert message(finding).startswith("User7 caused event 4624 on Comp2 from Comp1. User7 never logged on from Comp1 ")
+    local = make_finding("wls", record={**record, "id.orig_h": "Comp2"})
+    assert message(local).startswith("User7 caused event 4624 on Comp2. Unusual: nothing by itself.")
 
 
 def test_a_host_of_many_calls_is_compared_with_hosts_like_it(make_finding):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from oddlog.simulate import ATTACKS
+from oddlog.simulate import ATTACKS, simulate
 
-from .conftest import numbers, read_labels
+from .conftest import numbers, read_labels, read_tsv
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,29 @@ def test_addresses_change_with_leases_but_not_often(office_days):
     seen = [set(day["conn"]["id.orig_h"][day["conn"]["id.orig_h"].str.startswith("10.20.4.")]) for day in office_days]
     assert seen[0] != seen[1]
     assert len(seen[0] & seen[1]) > 0.6 * len(seen[0])
+
+
+def test_addresses_stay_where_they_are_fixed(tmp_path):
+    done = simulate(tmp_path / "out", hosts=40, days=2, seed=5, leased=False)
+    owners = [read_tsv(folder / "ntlm.log") for folder in done.folders]
+    owned = pd.concat(owners)[lambda ntlm: ntlm.hostname.str.startswith("WS-") & (ntlm.success == "T")]
+    addresses = owned.groupby("hostname")["id.orig_h"].nunique()
+    assert len(addresses) > 10
+    assert (addresses == 1).all()
+
+
+def test_seldom_calls_come_from_those_entitled(office_days):
+    calls = pd.concat(day["dce_rpc"] for day in office_days)
+    for operation, endpoint in (
+        ("SamrConnect", "samr"),
+        ("NetrServerPasswordSet2", "netlogon"),
+        ("SimplePing", "IObjectExporter"),
+        ("CommitShadowCopySet", "FileServerVssAgent"),
+    ):
+        assert ((calls.operation == operation) & (calls.endpoint == endpoint)).sum() >= 4, operation
+    snapshots = calls[calls.endpoint == "FileServerVssAgent"]
+    assert snapshots["id.orig_h"].nunique() == 1
+    assert set(snapshots["id.resp_h"]) <= set(calls[calls.operation == "OpenSCManager2"]["id.resp_h"])
 
 
 def test_ntlm_logons_succeed_fail_and_are_unknown(office_days):

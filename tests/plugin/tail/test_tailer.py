@@ -286,7 +286,7 @@ def test_a_line_too_long_is_skipped_and_counted_wherever_the_blocks_fall(tmp_pat
     tailer = follow(block=block, max_line=16)
     data = b"".join(chunk.data for _ in range(40) for chunk in tailer.poll())
     assert data.split() == [b"a" * 16, b"c", b"e" * 15]
-    assert tailer.too_long == 2
+    assert tailer.lost()["conn"] == 2
     position = tailer.position()
     append(log, b"\ng\n")
     again = follow(block=block, max_line=16, resume=position)
@@ -312,7 +312,7 @@ def test_a_half_line_at_the_end_of_a_rotated_file_is_counted_not_delivered(tmp_p
     log.rename(tmp_path / "conn.2026-11-23-01-42-42.log")
     append(log, b"2\n")
     assert seen(tailer) == [("conn.log", 0, b"2\n", True)]
-    assert tailer.unfinished == 1
+    assert tailer.lost()["conn"] == 1
 
 
 def test_after_a_restart_the_rotated_rest_and_the_files_missed_come_before_the_live_one(tmp_path, follow):

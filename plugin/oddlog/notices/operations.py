@@ -1,0 +1,82 @@
+"""Words for DCE-RPC operations, and what attackers use them for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oddlog_core.features.sensitive import technique
+
+from oddlog.notices.amounts import count_words, number_words, roughly
+from oddlog.notices.clause import Clause, peer, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from oddlog_core.detectors.contract import Reason
+    from oddlog_core.features.sensitive import Technique
+
+    from oddlog.notices.finding import Finding
+
+__all__ = ["clauses", "known_use", "sentence"]
+
+_CALLS = "calls of "
+_NAMING = {"operation", "id.orig_h", "order"}
+
+
+def clauses(reasons: Sequence[Reason], finding: Finding) -> list[Clause]:  # noqa: ARG001  # as the other modules'
+    """One clause a piece of news; of the same operation only the weightiest."""
+    found: list[Clause] = []
+    for reason in reasons:
+        clause = _clause(reason)
+        if all(clause.about != other.about for other in found):
+            found.append(clause)
+    return found
+
+
+def _clause(reason: Reason) -> Clause:
+    """What was called, a colon, and why that is odd."""
+    if reason.field in _NAMING:
+        call = plain(reason.seen)
+        return Clause(call, f"called {call}: {_why(reason)}", None, reason.share)
+    seen, expected = (value if isinstance(value, float) else 0.0 for value in (reason.seen, reason.expected))
+    usual = f"about {number_words(roughly(expected))}"
+    if reason.field.startswith(_CALLS):
+        call = plain(reason.field.removeprefix(_CALLS))
+        return Clause(reason.field, f"called {call} {count_words(seen, 'time')} or more", usual, reason.share)
+    return Clause(reason.field, f"called {count_words(seen, 'host')} or more", usual, reason.share)
+
+
+def _why(reason: Reason) -> str:
+    if reason.field == "operation":
+        return f"only {plain(reason.expected)} do that here" if reason.expected else "no host did that here before"
+    if reason.field == "order":
+        return f"never after {plain(reason.expected)} before" if reason.expected else "nobody begins like that here"
+    total, own = (value if isinstance(value, float) else 0.0 for value in (reason.of, reason.expected))
+    if not total:
+        return "never before on this host"
+    return f"{number_words(own) if own else 'none'} of {count_words(total, 'such call')} there were its own"
+
+
+def sentence(finding: Finding, said: Sequence[Clause]) -> str:
+    """Who called what on whom, why that is odd, what attackers use it for, and what else is odd about it."""
+    host = plain(finding.orig_h or "An unknown host")
+    if not said:
+        return f"{host} made unusual calls by DCE-RPC."
+    main, *others = said
+    act, _, why = main.seen.partition(": ")
+    on = f" on {peer(finding)}" if finding.resp_h and main.about != "targets" else ""
+    because = f": {why}" if why else f"; {main.usual} is usual"
+    also = f" Also: {'; '.join(map(str, others))}." if others else ""
+    use = known_use(finding.reasons)
+    meant = f" Known from attacks: {use.name} ({use.id})." if use else ""
+    return f"{host} {act}{on}{because}.{meant}{also}"
+
+
+def known_use(reasons: Sequence[Reason]) -> Technique | None:
+    """What attackers use the weightiest operation for that they are known to use."""
+    for reason in reasons:
+        call = reason.seen if reason.field in _NAMING else reason.field.removeprefix(_CALLS)
+        use = technique(str(call))
+        if use:
+            return use
+    return None
