@@ -60,9 +60,8 @@ class Scorer:
             part = piece(np.arange(start, min(start + _ROWS, n)))
             short = -len(part) % _WHOLE
             filled = np.concatenate([part, np.repeat(part[-1:], short, axis=0)]) if short else part
-            scores[start : start + len(part)] = self._session.run(["score"], {"columns": filled})[0].ravel()[
-                : len(part)
-            ]
+            (found,) = self._session.run(["score"], {"columns": filled})
+            scores[start : start + len(part)] = found.ravel()[: len(part)]
         return scores
 
 
@@ -106,9 +105,9 @@ class NoveltyDetector(Detector):
             raise BaselineError(f"{cls.log}: {n} records are too few to learn from, {FEWEST} are the least")
         learned_from, held_back = split(baseline, options.held_back)
         measurements = Measurements.learn(learned_from, cls.log)
-        columns = [measurements.columns(batch) for batch in learned_from]
-        scaling = Scaling.learn(np.concatenate(columns))
-        scaled = scaling.scaled(np.concatenate(columns))
+        columns = np.concatenate([measurements.columns(batch) for batch in learned_from])
+        scaling = Scaling.learn(columns)
+        scaled = scaling.scaled(columns)
         sequences = Sequences(scaled.shape[1]) if options.novelty.model == "lstm" else None
         tape = sequences.take(*timeline(learned_from), scaled) if sequences else None
         model = novelty.fit(options.novelty, scaled, tape, options.progress)

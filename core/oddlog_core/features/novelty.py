@@ -37,7 +37,7 @@ _FURTHEST = 10.0
 class Measurements(msgspec.Struct, frozen=True):
     """Which fields are measured, and which values of codes are known.
 
-    A number is the logarithm of its size, with its sign, 0 where it is unset; how many are unset is a column of its
+    A number is the logarithm of its size, with its sign, nan where it is unset; how many are unset is a column of its
     own. A code has a column for each value that the baseline often has, one for unset, and one for all others.
 
     Attributes
@@ -76,11 +76,10 @@ class Measurements(msgspec.Struct, frozen=True):
         for column, name in zip(out.T, self.numbers, strict=False):
             values = records.integers.get(name)
             if values is None:
-                unset += 1
-                continue
+                values = np.full(len(records), MISSING)
             missing = values == MISSING
             sizes = np.where(missing, 0, values) / self._unit
-            column[:] = np.copysign(np.log1p(np.abs(sizes)), sizes)
+            column[:] = np.where(missing, np.nan, np.copysign(np.log1p(np.abs(sizes)), sizes))
             unset += missing
         start = len(self.numbers) + 1
         rows = np.arange(len(records))
@@ -91,18 +90,18 @@ class Measurements(msgspec.Struct, frozen=True):
             start += len(known) + 2
         return out
 
-    def said(self, field: str, columns: NDArray[np.float64]) -> str | float:
-        """What a row of columns holds of a field, in the unit of its log: seconds, or the field's own."""
+    def said(self, field: str, columns: NDArray[np.float64]) -> str | float | None:
+        """What a row of columns holds of a field: seconds, or in the field's own unit; None where it is unset."""
         at = self.fields.index(field)
-        if field not in self.values:
-            size = float(columns[at])
-            return (
-                size
-                if field == UNSET
-                else float(np.copysign(np.expm1(abs(size)), size)) / (1e6 if field in _IN_TIME else 1.0)
-            )
-        names = [MISSING_NAME, *self.values[field], UNSEEN_NAME]
-        return names[int(columns[at : at + len(names)].argmax())]
+        if field in self.values:
+            names = [MISSING_NAME, *self.values[field], UNSEEN_NAME]
+            return names[int(columns[at : at + len(names)].argmax())]
+        size = float(columns[at])
+        if np.isnan(size):
+            return None
+        if field == UNSET:
+            return size
+        return float(np.copysign(np.expm1(abs(size)), size)) / (1e6 if field in _IN_TIME else 1.0)
 
     @property
     def _unit(self) -> float:
@@ -113,6 +112,11 @@ class Measurements(msgspec.Struct, frozen=True):
 def _spelled(value: str) -> str:
     """One spelling for Zeek's comma list of services, which comes in any order."""
     return ",".join(sorted(value.split(",")))
+
+
+def _filled(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns with 0 for what is unset, which the count of unset fields tells from a true 0."""
+    return np.nan_to_num(columns, nan=0.0)
 
 
 class Scaling(msgspec.Struct, frozen=True):
@@ -132,6 +136,7 @@ class Scaling(msgspec.Struct, frozen=True):
     @classmethod
     def learn(cls, columns: NDArray[np.float64]) -> Self:
         """Learn from (n, n_columns) of a baseline."""
+        columns = _filled(columns)
         mean, scale = columns.mean(axis=0), columns.std(axis=0)
         # What never varies varies by one: any other value is far away, and none infinitely far.
         scale[scale < 1e-9] = 1.0
@@ -139,6 +144,6 @@ class Scaling(msgspec.Struct, frozen=True):
 
     def scaled(self, columns: NDArray[np.float64]) -> NDArray[np.float32]:
         """Bring (n, n_columns) to the baseline's scale, within bounds."""
-        z = (columns - np.array(self.mean)) / np.array(self.scale)
+        z = (_filled(columns) - np.array(self.mean)) / np.array(self.scale)
         bounded: NDArray[np.float32] = np.clip(z, -_FURTHEST, _FURTHEST).astype(np.float32)
         return bounded

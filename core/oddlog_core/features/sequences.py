@@ -108,10 +108,9 @@ class Sequences:
         old = self.rows.reshape(base, self.n_columns)
         of_old = (before < base) & (before != NOWHERE)
         kept, at = np.unique(before[of_old], return_inverse=True)
-        tape = Tape(
-            np.concatenate([old[kept], columns]), np.where(before == NOWHERE, NOWHERE, before - base + len(kept))
-        )
-        tape.before[of_old] = at
+        on_tape = np.where(before == NOWHERE, NOWHERE, before - base + len(kept))
+        on_tape[of_old] = at
+        tape = Tape(np.concatenate([old[kept], columns]), on_tape)
         fresh = places >= base
         remembered = old[np.where(fresh, 0, places)]
         remembered[fresh] = columns[places[fresh] - base]

@@ -35,7 +35,7 @@ def _clause(reason: Reason, of_zeek: bool) -> Clause:
 
 def _said(field: str, value: object, of_zeek: bool) -> str:
     if not isinstance(value, float):
-        return plain(value)
+        return "unset" if value is None else plain(value)
     if of_zeek and field == "duration":
         return duration_words(value)
     if of_zeek and field.endswith("_bytes"):

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oddlog.errors import LogError, OddlogError, UsageError
 from oddlog.logs import LOGS, open_logs
-from oddlog.logs.schema import FLOWS
 from oddlog.logs.batch import concat
+from oddlog.logs.schema import FLOWS
 
 
 def _at(made, *seconds):

@@ -21,6 +21,7 @@ def test_a_flow_is_told_with_its_measurements_and_what_is_usual(make_finding):
     [
         (Reason("orig_bytes", 1.2e9, 40_000.0, 0.5), "orig_bytes 1.2 GB (usually 40 kB)"),
         (Reason("duration", 2280.0, 0.0, 0.5), "duration 38 min (usually 0 s)"),
+        (Reason("orig_bytes", None, 40_000.0, 0.5), "orig_bytes unset (usually 40 kB)"),
         (Reason("conn_state", "S0", "SF", 0.5), "conn_state S0 (usually SF)"),
         (Reason(HISTORY, 7.0, None, 0.5), "after the 7 that its source made before"),
         (Reason(HISTORY, 0.0, None, 0.5), "as the first of its source"),
