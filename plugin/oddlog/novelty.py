@@ -212,7 +212,7 @@ def report(judged: Mapping[str, Sequence[Judged]]) -> Iterator[tuple[str, ...]]:
             *("/".join(map(str, part)) for part in (first.training, first.benign, first.malicious)),
             *(f"{np.median([getattr(one, name) for one in splits]):.3f}" for name in ("roc_auc", "average_precision")),
             *(f"{np.median([one.missed[share] for one in splits]):.1%}" for share in FALSE_ALARMS),
-            f"{np.median([one.seconds for one in splits]):.1f}",
+            f"{np.median([one.seconds for one in splits]):.2f}",
         )
 
 
