@@ -42,15 +42,15 @@ _BYTES = 1800
 class _State:
     """The present day and the open window, of so many callers at most.
 
-    Callers, connections, names and news that come when there is no place are passed over. Of sessions the half that is
-    least new makes place for what comes later, and of hosts that were told of the first.
+    Callers, connections and names that come when there is no place are passed over. Of sessions the half that is least
+    new makes place for what comes later; of news, and of hosts that were told of, the first.
     """
 
     most: int
     number: int | None = None
     day: int | None = None
     trail: Trail = field(init=False)
-    known: set[int] = field(default_factory=set)
+    known: dict[int, None] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     hosts: dict[str, None] = field(default_factory=dict)
     sessions: dict[tuple[str, int], Session] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class _State:
         self.number = number
         if day != self.day:
             self.lost += self.trail.evicted
-            self.day, self.trail, self.known, self.names = day, Trail(_EACH * self.most), set(), {}
+            self.day, self.trail, self.known, self.names = day, Trail(_EACH * self.most), {}, {}
         else:
             self.trail.next_window(number * window)
 
@@ -86,13 +86,10 @@ class _State:
             self.lost += key not in self.names
 
     def is_news(self, subject: int) -> bool:
-        """Whether this is the first time today; what cannot be remembered is no news."""
+        """Whether this is the first time today, as far as that is remembered."""
         if subject in self.known:
             return False
-        if len(self.known) >= _EACH * self.most:
-            self.lost += 1
-            return False
-        self.known.add(subject)
+        self._remember(self.known, subject, _EACH * self.most)
         return True
 
     def add(self, host: str, pair: int, news: News) -> Session:
@@ -108,10 +105,14 @@ class _State:
 
     def tell(self, host: str) -> None:
         """Remember that a host is told of."""
-        if len(self.told) >= self.most:
-            del self.told[next(iter(self.told))]
+        self._remember(self.told, host, self.most)
+
+    def _remember(self, those: dict[Any, None], one: object, most: int) -> None:
+        """Have one more, in place of the first where there are as many as there may be."""
+        if len(those) >= most:
+            del those[next(iter(those))]
             self.lost += 1
-        self.told[host] = None
+        those[one] = None
 
 
 class OperationsDetector(Detector):
@@ -308,7 +309,7 @@ class OperationsDetector(Detector):
             "number": state.number,
             "day": state.day,
             "trail": state.trail.export(),
-            "known": np.array(sorted(state.known), np.int64),
+            "known": np.array([*state.known], np.int64),
             "names": [[key, name] for key, name in sorted(state.names.items())],
             "hosts": [*state.hosts],
             "sessions": [[host, pair, *session.export()] for (host, pair), session in state.sessions.items()],
@@ -320,7 +321,7 @@ class OperationsDetector(Detector):
         state = self.new_state()
         state.number, state.day = exported["number"], exported["day"]
         state.trail = Trail.restore(exported["trail"], _EACH * state.most)
-        state.known, state.names = set(exported["known"].tolist()), dict(exported["names"])
+        state.known, state.names = dict.fromkeys(exported["known"].tolist()), dict(exported["names"])
         state.hosts, state.told = dict.fromkeys(exported["hosts"]), dict.fromkeys(exported["told"])
         state.sessions = {(host, pair): Session.of(amounts, news) for host, pair, amounts, news in exported["sessions"]}
         return state
