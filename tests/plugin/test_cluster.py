@@ -193,7 +193,9 @@ def test_a_cluster_answers_as_one_process_does(
     assert_same(tmp_path / "one", tmp_path / "many", summaries)
     assert logs[0].counts.keys() == logs[1].counts.keys()
     assert counted(logs[0]) == counted(logs[1])
-    assert len(list((tmp_path / "many/scores.parquet").iterdir())) > 10
+    parts = [pd.read_parquet(part)["log"].astype(object) for part in (tmp_path / "many/scores.parquet").iterdir()]
+    # What is warmed up with a day, as dce_rpc is, is cut too, though not where all would be read twice.
+    assert min(sum(log in {*part} for part in parts) for log in ("dce_rpc", "ntlm")) > 1
     assert bool(caplog.records) == again
     if shape is wrong_clock:
         assert summaries[0].bad_time > 10

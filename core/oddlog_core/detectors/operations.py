@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -50,11 +51,11 @@ class _State:
     number: int | None = None
     day: int | None = None
     trail: Trail = field(init=False)
-    known: dict[int, None] = field(default_factory=dict)
+    known: OrderedDict[int, None] = field(default_factory=OrderedDict)
     names: dict[int, str] = field(default_factory=dict)
     hosts: dict[str, None] = field(default_factory=dict)
     sessions: dict[tuple[str, int], Session] = field(default_factory=dict)
-    told: dict[str, None] = field(default_factory=dict)
+    told: OrderedDict[str, None] = field(default_factory=OrderedDict)
     lost: int = 0
 
     def __post_init__(self) -> None:
@@ -70,7 +71,7 @@ class _State:
         self.number = number
         if day != self.day:
             self.lost += self.trail.evicted
-            self.day, self.trail, self.known, self.names = day, Trail(_EACH * self.most), {}, {}
+            self.day, self.trail, self.known, self.names = day, Trail(_EACH * self.most), OrderedDict(), {}
         else:
             self.trail.next_window(number * window)
 
@@ -107,10 +108,10 @@ class _State:
         """Remember that a host is told of."""
         self._remember(self.told, host, self.most)
 
-    def _remember(self, those: dict[Any, None], one: object, most: int) -> None:
+    def _remember(self, those: OrderedDict[Any, None], one: object, most: int) -> None:
         """Have one more, in place of the first where there are as many as there may be."""
         if len(those) >= most:
-            del those[next(iter(those))]
+            those.popitem(last=False)
             self.lost += 1
         those[one] = None
 
@@ -264,7 +265,7 @@ class OperationsDetector(Detector):
         hosts, newest = [*best], [*best.values()]
         score = np.array([session.score for session in newest])
         told = np.array([host in state.told for host in hosts], np.bool_)
-        state.number, state.hosts, state.sessions, state.told = None, {}, {}, {}
+        state.number, state.hosts, state.sessions, state.told = None, {}, {}, OrderedDict()
         return Scored(
             score,
             np.full(len(hosts), -1, np.int64),
@@ -321,8 +322,8 @@ class OperationsDetector(Detector):
         state = self.new_state()
         state.number, state.day = exported["number"], exported["day"]
         state.trail = Trail.restore(exported["trail"], _EACH * state.most)
-        state.known, state.names = dict.fromkeys(exported["known"].tolist()), dict(exported["names"])
-        state.hosts, state.told = dict.fromkeys(exported["hosts"]), dict.fromkeys(exported["told"])
+        state.known, state.names = OrderedDict.fromkeys(exported["known"].tolist()), dict(exported["names"])
+        state.hosts, state.told = dict.fromkeys(exported["hosts"]), OrderedDict.fromkeys(exported["told"])
         state.sessions = {(host, pair): Session.of(amounts, news) for host, pair, amounts, news in exported["sessions"]}
         return state
 
