@@ -45,15 +45,16 @@ def surprise_in_mode(codes, modes, label, surprise, offsets):
     ]
 
 
-def running_counts(hosts, values):
+def running_counts(hosts, values, kept=None):
     records, seen = defaultdict(int), defaultdict(Counter)
     out = []
     for host, row in zip(hosts, values, strict=True):
         records[host] += 1
         for field, value in enumerate(row):
-            seen[host, field][value] += 1
+            if kept is None or (host, field, value) in kept:
+                seen[host, field][value] += 1
         counters = [seen[host, field] for field in range(len(row))]
-        out.append([records[host], *map(len, counters), *(max(counter.values()) for counter in counters)])
+        out.append([records[host], *map(len, counters), *(max(counter.values(), default=0) for counter in counters)])
     return out
 
 
@@ -231,3 +232,28 @@ def distinct_rows(codes):
     rows = [tuple(row) for row in codes.tolist()]
     distinct = list(dict.fromkeys(rows))
     return [rows.index(row) for row in distinct], [distinct.index(row) for row in rows]
+
+
+def trail(clock, keys, operation, pause, lost, most):
+    """What came before each call, of as many keys of each kind as there is a place for."""
+    latest, calls, met, targets, missed = {}, {}, set(), {}, 0
+    out = []
+    for now, (connection, call, pair, source), own in zip(clock, keys, operation, strict=True):
+        before = 0
+        if connection in latest:
+            then, last = latest[connection]
+            before = last if now - then <= pause else 0
+        if connection in latest or len(latest) < most:
+            latest[connection] = now, own
+        else:
+            before, missed = lost, missed + 1
+        if call in calls or len(calls) < most:
+            calls[call] = calls.get(call, 0) + 1
+        else:
+            missed += 1
+        if pair not in met and len(met) < most:
+            met.add(pair)
+            targets[source] = targets.get(source, 0) + 1
+        missed += pair not in met
+        out.append([before, calls.get(call, 1), targets.get(source, 0)])
+    return out, missed
