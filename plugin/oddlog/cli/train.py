@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -48,6 +49,7 @@ class _Modes(click.ParamType[int | str]):
 @_choice("--profile", Profile, "What the ntlm detector sees: all that tells of a logon; or the nine classic fields.")
 @click.option("--modes", type=_Modes(), help="Kinds of usual logons. Default: oddlog.toml's.")
 @click.option("--comment", default="", help="Kept in the bundle: what it is for.")
+@click.option("--no-drill", is_flag=True, help="Do not try at the end which attacks the bundle finds.")
 def train(
     logs: tuple[str, ...],
     bundle: Path,
@@ -56,12 +58,14 @@ def train(
     profile: str | None,
     modes: int | str | None,
     comment: str,
+    no_drill: bool,
     **chosen: str | None,
 ) -> None:
     """Learn what is normal from LOGS and write it to a bundle.
 
     LOGS are files, globs and folders with conn, ntlm and dce_rpc logs. The latest quarter of them is held back to set
-    thresholds by. Needs the extra `train` where there are conn logs.
+    thresholds by. Needs the extra `train` where there are conn logs. At the end attacks are put into a copy of the
+    latest hours, as `oddlog drill` does, and what of them is found is kept in the bundle.
 
     \b
     Examples:
@@ -69,9 +73,11 @@ def train(
         oddlog train office/*/ntlm.log --bundle classic --profile classic --modes auto
     """  # noqa: D301 - click wants the character, not the two signs
     import msgspec
+    from oddlog_core.bundle import keep_drill, read_bundle
 
     from oddlog import baseline
     from oddlog.config import read_config
+    from oddlog.drill import drill, drill_lines
     from oddlog.logs import open_logs
 
     started = time.monotonic()
@@ -97,10 +103,16 @@ def train(
         if "conn" in found.names and importlib.util.find_spec("torch") is None:
             raise OddlogError("learning from conn logs needs torch: install oddlog with its extra `train`")
         learned = baseline.train(found, config, bundle, comment=comment, on_progress=on_progress)
+        drilled = None
+        if not no_drill:
+            drilled = drill(found, read_bundle(bundle), config, on_progress=partial(on_progress, "what it finds"))
+            keep_drill(bundle, drilled)
     for line in read_count_lines(found.count):
         click.echo(line)
     for name, about in learned.trained.items():
         click.echo(f"{name}: learned from {about.records:,} records, {about.held_back:,} scores held back")
     for log, why in learned.left_out.items():
         click.echo(f"{log}: left out of the bundle: {why}")
+    for line in drill_lines(drilled) if drilled is not None else ():
+        click.echo(line)
     click.echo(f"{bundle} written in {time.monotonic() - started:.1f} s; `oddlog inspect {bundle}` prints it")
