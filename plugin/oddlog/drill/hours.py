@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from oddlog_core.span import DAY
 
-from oddlog.errors import OddlogError
 from oddlog.logs import SCHEMAS, ZEEK_TYPES, Batch
 from oddlog.logs.archive import read_file
 from oddlog.logs.batch import concat
@@ -82,13 +81,7 @@ class Hours:
 
 
 def latest_hours(logs: Logs, names: Iterable[str]) -> Hours:
-    """Read the latest day of some logs, or as much of its end as `MOST` records are.
-
-    Raises
-    ------
-    OddlogError
-        If none of them has a record.
-    """
+    """Read the latest day of some logs, or as much of its end as `MOST` records are; it may hold nothing at all."""
     found: dict[str, list[Timed]] = {}
     since = 0
     for log in names:
@@ -98,7 +91,7 @@ def latest_hours(logs: Logs, names: Iterable[str]) -> Hours:
             if pieces:
                 found[log] = pieces
     if not found:
-        raise OddlogError("no records to put attacks among")
+        return Hours(0, 0, logs.order, {}, {})
     end = max(int(pieces[-1][1][-1]) for pieces in found.values())
     begin = max(end - DAY, since, min(int(pieces[0][1][0]) for pieces in found.values()))
     batches, clocks = {}, {}

@@ -61,9 +61,10 @@ class Scene:
         LackingError
             All of them do it: it would be nothing new.
         """
-        hosts = sorted(set(among) - set(but))
+        never = set(but)
+        hosts = sorted(set(among) - never)
         if not hosts:
-            raise LackingError(f"there is no host inside that {usual}, and never does this")
+            raise LackingError(f"there is no host inside that {usual}{' and never does this' if never else ''}")
         return str(self.rng.choice(hosts))
 
     def gaps(self, n: int, mean: float) -> np.ndarray:
@@ -195,16 +196,17 @@ def _service_creation(scene: Scene, name: str) -> Attack:
 
 
 def _lateral_copy(scene: Scene, name: str) -> Attack:
-    """Copy files to machines that the source had nothing to do with."""
+    """Copy files to machines, those that the source had nothing to do with if there are any."""
     shares = scene.site.services.get(SMB, frozenset())
     sessions = scene.site.answered[scene.site.answered["port"] == SMB]
     # What ntlm and dce_rpc would have records of comes with those.
     plain = sessions[~sessions["service"].fillna("").str.contains("ntlm|dce_rpc")]
     sessions = plain if len(plain) else sessions
     source = scene.source(scene.site.clients(SMB), (), "uses files of others by SMB")
-    strangers = {host for host in shares if (source, host) not in scene.site.asked} - {source}
-    if not strangers:
-        raise LackingError("every host that answers on port 445 is known to every one that asks there")
+    others = shares - {source}
+    if not others:
+        raise LackingError("no other host inside answers on port 445")
+    strangers = {host for host in others if (source, host) not in scene.site.asked} or others
     attack = _attack(scene, name, source)
     some = scene.some(strangers, 2, 4)
     for at, target in zip(scene.gaps(len(some), 90), some, strict=True):
@@ -214,14 +216,12 @@ def _lateral_copy(scene: Scene, name: str) -> Attack:
 
 
 def _outside(scene: Scene, usual: str) -> tuple[str, str, pd.DataFrame]:
-    """Pick a client of HTTPS, a place outside that others go to and it does not, and the connections there."""
+    """Pick a client of HTTPS, a place outside, if there is one that only others go to, and the connections there."""
     web = scene.site.answered[scene.site.answered["port"] == HTTPS]
     web = web[web["orig"].isin(scene.site.inside) & ~web["resp"].isin(scene.site.inside)]
     source = scene.source(web["orig"], (), usual)
-    places = sorted({host for host in set(web["resp"]) if (source, host) not in scene.site.asked})
-    if not places:
-        raise LackingError("every place outside is known to every client of HTTPS")
-    place = str(scene.rng.choice(places))
+    known = set(web["resp"])
+    place = str(scene.rng.choice(sorted({host for host in known if (source, host) not in scene.site.asked} or known)))
     return source, place, web[web["resp"] == place]
 
 

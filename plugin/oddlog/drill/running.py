@@ -37,7 +37,7 @@ __all__ = ["TIMES", "drill"]
 TIMES = 3
 _ROWS = 20_000
 _MOST = 2_500_000
-"""Records that are scored in all: more rounds than that are not played, but for the first."""
+"""Records that are scored in all; where few hosts ask anything, rounds beyond that are left out."""
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ def drill(
     Raises
     ------
     OddlogError
-        If the bundle knows none of the logs, or they have no records.
+        If the bundle knows none of the logs.
     """
     known = [log for log in LOGS if log in known_roads(logs, bundle, config)]
     hours = latest_hours(logs, known)
@@ -94,7 +94,7 @@ def drill(
         if free is None:
             rounds.append(free := _Round())
         free.attacks.append(attack)
-    rounds = rounds[: max(_MOST // len(hours), 1)]
+    rounds = rounds[: max(times, _MOST // max(len(hours), 1))]
     tried: Counter[str] = Counter()
     found: Counter[str] = Counter()
     notes: dict[str, Counter[str]] = {name: Counter() for name in KINDS}

@@ -101,7 +101,7 @@ class Site:
         """Connections over TCP that carried data both ways."""
         conn = self.of("conn")
         both = (conn["orig_bytes"] > 0) & (conn["resp_bytes"] > 0)
-        return conn[both & (conn["proto"] == "tcp") & conn["conn_state"].isin(_ANSWERED)]
+        return conn[both & conn["port"].notna() & (conn["proto"] == "tcp") & conn["conn_state"].isin(_ANSWERED)]
 
     @cached_property
     def services(self) -> Mapping[int, frozenset[str]]:
@@ -149,6 +149,7 @@ class Site:
         """By host, what it calls itself when somebody logs on."""
         names = [name for name in _COLUMNS["ntlm"] if name.startswith("server")]
         named = self.of("ntlm").dropna(subset=names[0]).drop_duplicates("resp", keep="last")
+        named = named.astype(object).where(named.notna(), None)
         return {str(row["resp"]): {name: row[name] for name in names} for row in named.to_dict("records")}
 
     def moments(self, host: str) -> NDArray[np.int64]:
@@ -181,8 +182,9 @@ class Site:
         known = {uid for log in ("ntlm", "dce_rpc") if log in self._frames for uid in self._frames[log]["uid"].dropna()}
         found: dict[str, dict[str, NDArray[np.int64]]] = {}
         for log, frame in self._frames.items():
-            of_uid = frame[frame["uid"].isin(known)].groupby("uid").indices
-            found[log] = {str(uid): np.asarray(numbers, np.int64) for uid, numbers in of_uid.items()}
+            some = frame[frame["uid"].isin(known)]
+            rows = some.index.to_numpy()
+            found[log] = {str(uid): rows[numbers] for uid, numbers in some.groupby("uid").indices.items()}
         return found
 
     def session(self, uid: str) -> dict[str, list[Row]]:

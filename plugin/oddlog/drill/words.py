@@ -19,6 +19,8 @@ def drill_lines(drill: Drill) -> Iterator[str]:
     yield (
         f"drill: attacks put among the records of {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, at "
         f"{drill.notices_per_day:g} notices a day, the weakest first"
+        if drill.attacks
+        else "drill: these logs have the makings of no attack"
     )
     width = max((len(name) for name in (*(one.attack for one in drill.attacks), *drill.left_out)), default=0)
     for one in drill.attacks:
