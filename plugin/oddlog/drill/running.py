@@ -184,10 +184,13 @@ def _said(candidates: list[tuple[int, Candidate]], bundle: Bundle, config: Confi
 
 
 def _belongs(attack: Attack, finding: Finding) -> bool:
-    """Whether what was found odd is one of an attack's records, or its source's window at that time."""
+    """Whether what was found odd is one of an attack's records, or a window of its source that has some of them."""
     if finding.uid is not None:
         return finding.uid in attack.uids
-    return finding.orig_h == attack.source and finding.ts <= attack.end and finding.clock >= attack.begin
+    if finding.orig_h != attack.source:
+        return False
+    until = finding.ts + (finding.window or 0)
+    return any(finding.ts <= row["ts"] < until for row in attack.records.get(finding.log, ()))
 
 
 def _speaks_of(attack: Attack, finding: Finding) -> bool:
