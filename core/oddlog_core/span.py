@@ -54,6 +54,8 @@ def split(baseline: Sequence[Records], held_back: float) -> tuple[list[Records],
         Share of the records that the latest part has.
     """
     n = sum(map(len, baseline))
+    if not n:
+        return [], []
     boundary = round(n * (1 - held_back))
     # Logs of fourteen days begin some seconds after the first midnight and end before the last.
     if days(baseline) > 13.5:

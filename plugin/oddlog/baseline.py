@@ -11,8 +11,9 @@ import numpy as np
 from oddlog_core.bundle import DETECTORS, About, Trained, check_free, write_bundle
 from oddlog_core.calibration import Calibration, fisher
 from oddlog_core.detectors.contract import FitOptions
+from oddlog_core.detectors.novelty import NoveltyDetector
 from oddlog_core.errors import BaselineError
-from oddlog_core.options import FlowOptions
+from oddlog_core.options import FlowOptions, NoveltyOptions
 from oddlog_core.span import split
 
 from oddlog import __version__
@@ -22,15 +23,18 @@ from oddlog.pipeline import Clock
 from oddlog.queueing import learn_queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from oddlog_core.detectors.contract import Detector
 
     from oddlog.config import Config
     from oddlog.logs import Logs
 
-__all__ = ["Learned", "train"]
+__all__ = ["NOVELTY", "Learned", "kinds", "train"]
+
+NOVELTY = "novelty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,28 @@ class Learned:
     left_out: dict[str, str]
 
 
+def kinds(names: Collection[str]) -> list[type[Detector]]:
+    """Detectors by name, ``novelty`` for those of novelty, or a log's name for its usual ones.
+
+    Without any name, all but those that are only learned on request.
+    """
+    if not names:
+        return [kind for kind in DETECTORS if not kind.on_request]
+    return [
+        kind
+        for kind in DETECTORS
+        if kind.name in names
+        or (kind.log in names and not kind.on_request)
+        or (NOVELTY in names and issubclass(kind, NoveltyDetector))
+    ]
+
+
 def train(
     logs: Logs,
     config: Config,
     bundle: Path,
     *,
+    detectors: Collection[str] = (),
     comment: str = "",
     on_progress: Callable[[str, float], None] = lambda _stage, _share: None,
 ) -> Learned:
@@ -65,6 +86,8 @@ def train(
     config : Config
     bundle : Path
         A new folder, or a bundle to replace.
+    detectors : collection of str
+        Which to learn, as `kinds` takes them.
     comment : str
         Kept in the bundle.
     on_progress : callable
@@ -83,9 +106,9 @@ def train(
     held_back: dict[str, dict[str, NDArray[np.float64]]] = {}
     since: dict[str, int] = {}
     left_out: dict[str, str] = {}
-    for kind in DETECTORS:
+    for kind in kinds(detectors):
         if kind.log not in logs.names:
-            # Who has no host events does not miss them.
+            # Who has no host events or flows does not miss them.
             if kind.log in LOGS:
                 left_out[kind.log] = "no such log was given"
             continue
@@ -107,6 +130,7 @@ def train(
                 config.train.epochs,
                 config.train.seed,
             ),
+            novelty=NoveltyOptions(config.train.model, 100 * config.train.epochs, config.train.seed),
             profile=config.ntlm.profile,
             modes=config.ntlm.modes,
             progress=partial(on_progress, kind.name),

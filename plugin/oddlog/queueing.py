@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import heapq
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oddlog_core.budget import Budget
 from oddlog_core.chains import Chains, OpenChains
 from oddlog_core.span import DAY, HOUR
 
-from oddlog.notices import WEAK
+from oddlog.notices import WEAK, rarer
 from oddlog.notices.incidents import INCIDENT, link_of
 from oddlog.pipeline import Road
 
@@ -76,12 +77,29 @@ def _found(road: Road, logs: Logs, since: int) -> Iterator[tuple[Link, str, floa
                 yield link_of(finding, math.log(max(one.rarity / WEAK, 1.0))), subject, one.rarity
 
 
-def _notices(said: list[tuple[int, str, float]], days: float, window: int) -> int:
-    """How many of these would have been told."""
-    until: dict[str, int] = {}
+def _notices(said: list[tuple[int, str, float]], days: float, quiet: int) -> int:
+    """How many notices these would have been, repetitions among them, as `oddlog.notices.Queue` decides."""
+    told: dict[str, _Told] = {}
     n = 0
     for clock, subject, rarity in said:
-        if rarity >= days and clock >= until.get(subject, 0):
-            until[subject] = clock + window
+        if rarity < days:
+            continue
+        one = told.get(subject)
+        while one is not None and clock >= one.until:
+            n += one.again
+            one = _Told(one.rarity, one.until + 2 * one.quiet, 2 * one.quiet) if one.again else None
+        if one is None or rarity >= rarer(subject.partition(" ")[0]) * one.rarity:
             n += 1
-    return n
+            one = _Told(rarity, clock + quiet, quiet)
+        else:
+            one.again = True
+        told[subject] = one
+    return n + sum(one.again for one in told.values())
+
+
+@dataclass(slots=True)
+class _Told:
+    rarity: float
+    until: int
+    quiet: int
+    again: bool = False

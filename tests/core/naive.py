@@ -199,6 +199,19 @@ def typical(seen, contexts, prior):
     return mean, sqrt(variance)
 
 
+def follow(slots, clock, span, length):
+    held: dict[int, list[int]] = {}
+    before = []
+    for i, slot in enumerate(slots):
+        if slot < 0:
+            held[~slot] = []
+        mine = held.setdefault(slot if slot >= 0 else ~slot, [])
+        latest = [j if clock[j] > clock[i] - span else -1 for j in mine[-length:]]
+        before.append([-1] * (length - len(latest)) + latest)
+        mine.append(i)
+    return np.array(before)
+
+
 def recent_sums(clock, keys, values, n_plain, windows, most):
     out = np.zeros((len(clock), len(windows), 1 + np.shape(values)[1]), np.int64)
     first = 0

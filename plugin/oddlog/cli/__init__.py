@@ -26,6 +26,7 @@ COMMANDS = {
     "drill": "Try which attacks on this site would be told of.",
     "evaluate": "Judge a scores file by labels.",
     "inspect": "Print what a bundle has learned.",
+    "novelty": "Judge novelty models on labelled flows.",
     "profile": "Compare hosts by what they call.",
     "score": "Score archived logs.",
     "siem": "Print what systemd, shippers and SIEMs need.",

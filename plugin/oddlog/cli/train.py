@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
-from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Profile, Schedule
+from oddlog_core.options import Architecture, FeatureSet, Loss, NoveltyModel, Optimizer, Profile, Schedule
 
 from oddlog.cli.options import config_option, logs_argument, progress, read_count_lines
 from oddlog.errors import OddlogError
@@ -37,6 +37,20 @@ class _Modes(click.ParamType[int | str]):
         return "auto" if value == "auto" else click.IntRange(1, 100).convert(value, param, ctx)
 
 
+def _detectors(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of detectors, each option some of them."""
+    from oddlog_core.bundle import DETECTORS
+
+    from oddlog.baseline import NOVELTY
+
+    known = sorted({NOVELTY, *(name for kind in DETECTORS for name in (kind.log, kind.name))})
+    wanted = tuple(name for text in texts for name in text.split(","))
+    for name in wanted:
+        if name not in known:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(known)}")
+    return wanted
+
+
 @click.command()
 @logs_argument
 @click.option("--bundle", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
@@ -48,12 +62,22 @@ class _Modes(click.ParamType[int | str]):
 @_choice("--loss", Loss, "Of its training.")
 @_choice("--profile", Profile, "What the ntlm detector sees: all that tells of a logon; or the nine classic fields.")
 @click.option("--modes", type=_Modes(), help="Kinds of usual logons. Default: oddlog.toml's.")
+@click.option(
+    "--detector",
+    "detectors",
+    multiple=True,
+    callback=_detectors,
+    metavar="A,B,...",
+    help="What to learn: of conn, ntlm and dce_rpc the usual detectors, and novelty. Default: all but novelty of conn.",
+)
+@_choice("--model", NoveltyModel, "Of novelty.")
 @click.option("--comment", default="", help="Kept in the bundle: what it is for.")
 @click.option("--no-drill", is_flag=True, help="Do not try at the end which attacks the bundle finds.")
 def train(
     logs: tuple[str, ...],
     bundle: Path,
     config_path: Path | None,
+    detectors: tuple[str, ...],
     settings: tuple[str, ...],
     profile: str | None,
     modes: int | str | None,
@@ -63,13 +87,14 @@ def train(
 ) -> None:
     """Learn what is normal from LOGS and write it to a bundle.
 
-    LOGS are files, globs and folders with conn, ntlm and dce_rpc logs. The latest quarter of them is held back to set
-    thresholds by. Needs the extra `train` where there are conn logs. At the end attacks are put into a copy of the
-    latest hours, as `oddlog drill` does, and what of them is found is kept in the bundle.
+    LOGS are files, globs and folders with conn, ntlm and dce_rpc logs, or with CICFlowMeter's CSV. The latest quarter
+    of them is held back to set thresholds by. Needs the extra `train` where there are conn logs or flows. At the end
+    attacks are put into a copy of the latest hours, as `oddlog drill` does; the bundle keeps what of them is found.
 
     \b
     Examples:
         oddlog train office/2024-01-29 office/2024-01-30 --bundle office-bundle
+        oddlog train office/2024-01-29/conn.log --detector novelty --model svm --bundle novel
         oddlog train office/*/ntlm.log --bundle classic --profile classic --modes auto
     """  # noqa: D301 - click wants the character, not the two signs
     import msgspec
@@ -78,7 +103,7 @@ def train(
     from oddlog import baseline
     from oddlog.config import read_config
     from oddlog.drill import drill, drill_lines
-    from oddlog.logs import open_logs
+    from oddlog.logs import LOGS, open_logs
 
     started = time.monotonic()
     config = read_config(config_path, settings)
@@ -100,11 +125,12 @@ def train(
 
         found = open_logs(logs, config.conn.order, on_bytes=lambda n: bar.advance(reading, n))
         bar.update(reading, total=found.total_bytes)
-        if "conn" in found.names and importlib.util.find_spec("torch") is None:
-            raise OddlogError("learning from conn logs needs torch: install oddlog with its extra `train`")
-        learned = baseline.train(found, config, bundle, comment=comment, on_progress=on_progress)
+        logs_learned = {kind.log for kind in baseline.kinds(detectors)} & set(found.names)
+        if logs_learned & {"conn", "flows"} and importlib.util.find_spec("torch") is None:
+            raise OddlogError("learning from conn logs and flows needs torch: install oddlog with its extra `train`")
+        learned = baseline.train(found, config, bundle, detectors=detectors, comment=comment, on_progress=on_progress)
         drilled = None
-        if not no_drill:
+        if not no_drill and logs_learned & set(LOGS):
             drilled = drill(found, read_bundle(bundle), config, on_progress=partial(on_progress, "what it finds"))
             keep_drill(bundle, drilled)
     for line in read_count_lines(found.count):

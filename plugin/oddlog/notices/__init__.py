@@ -6,7 +6,7 @@ from oddlog.notices.finding import Finding
 from oddlog.notices.incidents import INCIDENT
 from oddlog.notices.notice import MOST_BYTES, TSV_HEADER, json_line, tsv_line
 from oddlog.notices.ordinals import Ordinals
-from oddlog.notices.queue import CEILING, WEAK, Candidate, Queue, by_clock
+from oddlog.notices.queue import CEILING, WEAK, Candidate, Queue, by_clock, rarer
 from oddlog.notices.remark import Remark
 from oddlog.notices.words import message, reason_words
 from oddlog.notices.writer import NoticeWriter, notice_ids
@@ -31,6 +31,7 @@ __all__ = [
     "json_line",
     "message",
     "notice_ids",
+    "rarer",
     "rarity_words",
     "reason_words",
     "share_words",

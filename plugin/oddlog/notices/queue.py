@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 
     from oddlog.notices.finding import Finding
 
-__all__ = ["CEILING", "WEAK", "Candidate", "Queue", "by_clock"]
+__all__ = ["CEILING", "WEAK", "Candidate", "Queue", "by_clock", "rarer"]
 
 WEAK = 1 / 250
 """Rarity in days from which a score is worth a second look: of each detector, some 250 on an ordinary day."""
 
 CEILING = 5
 """Notices of one type that a day may have, as so many times the budget, before the rest of them are summed up."""
+
+LONGEST = 7 * DAY
+"""What keeps coming is counted for twice as long each time before it is said again, and for this long at most."""
+
 
 _MOST_THINGS = 10_000
 _MOST_SOURCES = 100
@@ -67,6 +72,12 @@ class Candidate:
         return replace(self, tell=partial(_same, self.tell()))
 
 
+def rarer(note: str) -> float:
+    """Times as rare as what was told: as much must a thing of this type have become to be told again at once."""
+    # Each link makes a chain some ten times as rare.
+    return 1000.0 if note == INCIDENT else 10.0
+
+
 def by_clock(candidate: Candidate) -> tuple[int, str]:
     """Order of candidates of one log, however it was cut."""
     return candidate.clock, candidate.detector
@@ -78,10 +89,12 @@ def _same(finding: Finding) -> Finding:
 
 @dataclass(slots=True)
 class _Thing:
-    """What was told, until when it is not told again, and how often it came meanwhile."""
+    """What was told, how rare it was, until when it is only counted, for how long that is, and how often it came."""
 
     finding: Finding
+    rarity: float
     until: int
+    quiet: int
     again: int = 0
 
 
@@ -114,7 +127,8 @@ class Queue:
     days : float
         Rarity from which a chain is an incident.
     suppress_for : float
-        Seconds for which the same type, source, destination and port are one thing.
+        Seconds for which the same type, source, destination and port are one thing; where it goes on, twice as long
+        each time.
     ceiling : int
         Notices of one type in one day of the clock, UTC, before the rest are summed up.
     """
@@ -125,8 +139,9 @@ class Queue:
     ceiling: int
     suppressed: Counter[str] = field(default_factory=Counter)
     _open: OpenChains = field(default_factory=OpenChains)
-    # By log; the things in the order in which they may be told again.
+    # By log, and when the quiet of each ends, the earliest first.
     _things: dict[str, dict[str, _Thing]] = field(default_factory=dict)
+    _ends: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     _days: dict[str, dict[str, _Day]] = field(default_factory=dict)
     _hours: dict[str, _Hour] = field(default_factory=dict)
 
@@ -138,7 +153,7 @@ class Queue:
             thing = f"{candidate.note} {candidate.orig_h} {candidate.resp_h} {candidate.resp_p}"
             if self._is_new(candidate.log, candidate.note, thing, candidate, candidate.rarity):
                 finding = candidate.tell()
-                yield self._remember(candidate.log, thing, finding)
+                yield self._remember(candidate.log, thing, finding, candidate.rarity)
         if self.chains is None or candidate.rarity < WEAK or not self._may_link(candidate):
             return
         finding = finding or candidate.tell()
@@ -151,12 +166,13 @@ class Queue:
         yield from self.due(INCIDENT, candidate.clock)
         thing = f"{INCIDENT} {chain.anchor}"
         if self._is_new(INCIDENT, INCIDENT, thing, candidate, rarity):
-            yield self._remember(INCIDENT, thing, incident(chain, rarity, self.chains.calibration.supported, finding))
+            found = incident(chain, rarity, self.chains.calibration.supported, finding)
+            yield self._remember(INCIDENT, thing, found, rarity)
 
     def _is_new(self, log: str, note: str, thing: str, candidate: Candidate, rarity: float) -> bool:
         """Whether a thing is to be told of now; else it is counted for later."""
         known = self._things.get(log, {}).get(thing)
-        if known is not None:
+        if known is not None and rarity < rarer(note) * known.rarity:
             known.again += 1
             self.suppressed[f"Oddlog::{note}"] += 1
             return False
@@ -171,13 +187,19 @@ class Queue:
         today.untold[source if len(today.untold) < _MOST_SOURCES or source in today.untold else ""] += 1
         return False
 
-    def _remember(self, log: str, thing: str, finding: Finding) -> Finding:
+    def _remember(self, log: str, thing: str, finding: Finding, rarity: float) -> Finding:
         things = self._things.setdefault(log, {})
         if len(things) >= _MOST_THINGS:
             # It may be told once more within its time; that is better than to grow.
             del things[next(iter(things))]
-        things[thing] = _Thing(kept(finding), finding.clock + round(self.suppress_for * 1e6))
+        quiet = round(self.suppress_for * 1e6)
+        again = things[thing].again if thing in things else 0
+        self._keep(log, thing, _Thing(kept(finding), rarity, finding.clock + quiet, quiet, again))
         return finding
+
+    def _keep(self, log: str, thing: str, one: _Thing) -> None:
+        self._things[log][thing] = one
+        heapq.heappush(self._ends.setdefault(log, []), (one.until, thing))
 
     def _may_link(self, candidate: Candidate) -> bool:
         hour = self._hours.setdefault(candidate.log, _Hour(candidate.clock // HOUR))
@@ -188,15 +210,19 @@ class Queue:
 
     def due(self, log: str, now: int | None = None) -> Iterator[Finding]:
         """What is to be said of a log whose clock has come to `now`; without it, of a log that has ended."""
-        things = self._things.get(log, {})
-        while things:
-            thing, first = next(iter(things.items()))
-            if now is not None and first.until > now:
-                break
+        things, ends = self._things.get(log, {}), self._ends.get(log, [])
+        while ends and (now is None or ends[0][0] <= now):
+            until, thing = heapq.heappop(ends)
+            one = things.get(thing)
+            if one is None or one.until != until:
+                continue
             del things[thing]
-            # An incident that goes on is told anew, with what it has become.
-            if first.again and log != INCIDENT:
-                yield repeated(first.finding, first.again, first.until)
+            if not one.again:
+                continue
+            yield repeated(one.finding, one.again, until)
+            if now is not None:
+                quiet = min(2 * one.quiet, LONGEST)
+                self._keep(log, thing, _Thing(one.finding, one.rarity, until + quiet, quiet))
         days = self._days.get(log, {})
         for note in [note for note, day in days.items() if now is None or day.day < now // DAY]:
             day = days.pop(note)
@@ -213,7 +239,10 @@ class Queue:
         return {
             "open": self._open.export(),
             "things": {
-                log: {thing: [asdict(one.finding), one.until, one.again] for thing, one in things.items()}
+                log: {
+                    thing: [asdict(one.finding), one.rarity, one.until, one.quiet, one.again]
+                    for thing, one in things.items()
+                }
                 for log, things in self._things.items()
             },
             "days": {
@@ -227,8 +256,11 @@ class Queue:
         """Take over what `export` exported."""
         self._open = OpenChains.restore(exported["open"])
         self._things = {
-            log: {thing: _Thing(restored(finding), until, again) for thing, (finding, until, again) in things.items()}
+            log: {thing: _Thing(restored(finding), *rest) for thing, (finding, *rest) in things.items()}
             for log, things in exported["things"].items()
+        }
+        self._ends = {
+            log: sorted((one.until, thing) for thing, one in things.items()) for log, things in self._things.items()
         }
         self._days = {
             log: {note: _Day(day, told, rarest, Counter(untold)) for note, (day, told, rarest, untold) in days.items()}

@@ -61,9 +61,21 @@ def test_the_same_thing_within_its_time_is_one_notice_and_a_count():
 
 
 def test_after_its_time_it_is_told_anew():
-    told = said(queue(), [candidate(0), candidate(HOUR - 1), candidate(HOUR)])
-    assert [one.n for one in told] == [1, 1, 1]
-    assert [one.clock for one in told] == [0, HOUR, HOUR]
+    told = said(queue(), [candidate(0), candidate(HOUR), candidate(2 * HOUR)])
+    assert [(one.clock, one.n) for one in told] == [(0, 1), (HOUR, 1), (2 * HOUR, 1)]
+
+
+def test_what_goes_on_is_said_again_after_twice_as_long_each_time():
+    minutes = [candidate(at) for at in range(0, 8 * HOUR, HOUR // 60)]
+    told = said(queue(), minutes)
+    assert [one.clock // HOUR for one in told] == [0, 1, 3, 7, 15]
+    assert [one.n for one in told] == [1, 59, 120, 240, 60]
+
+
+def test_what_has_become_ten_times_as_rare_is_told_at_once():
+    told = said(queue(), [candidate(0), candidate(1, rarity=19.0), candidate(2, rarity=20.0), candidate(3)])
+    assert [(one.clock, one.n) for one in told[:2]] == [(0, 1), (2, 1)]
+    assert [one.n for one in told[2:]] == [2]
 
 
 @pytest.mark.parametrize("other", [{"source": "10.0.0.2"}, {"target": "10.0.0.8"}, {"port": 22}, {"note": "Odd_Flow"}])
@@ -83,11 +95,10 @@ def test_past_the_ceiling_a_days_findings_are_summed_up_and_not_lost():
 
 def test_weak_findings_that_chain_are_an_incident_together():
     weak = [candidate(i, odd=False, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 14)]
-    incident, *again = said(queue(CHAINS), weak)
+    incident, *_ = said(queue(CHAINS), weak)
     assert incident.note == "Incident"
     assert incident.orig_h == "10.0.0.1"
     assert [link["dst"] for link in incident.links] == [f"10.0.0.{i}" for i in range(10, 10 + incident.n)]
-    assert again == []
     line = json.loads(json_line(incident, 3600.0))
     assert line["n"] == len(line["oddlog"]["chain"]) == incident.n
     assert line["msg"].startswith(f"From 10.0.0.1 {incident.n} odd things within ")
@@ -128,5 +139,5 @@ def test_a_state_that_was_exported_goes_on_as_if_never_interrupted(candidates, a
 @settings(max_examples=40)
 @given(CANDIDATES)
 def test_every_finding_is_told_or_counted(candidates):
-    told = [one for one in said(queue(ceiling=3), candidates) if one.note != "Incident"]
+    told = said(queue(ceiling=3), candidates)
     assert sum(one.n for one in told) == sum(one.odd for one in candidates)
