@@ -17,6 +17,7 @@ from oddlog_core.detectors.hosts import HostsDetector
 from oddlog_core.detectors.kmodes import HostEventsDetector, KModesDetector
 from oddlog_core.detectors.novelty import ConnNoveltyDetector, FlowNoveltyDetector
 from oddlog_core.detectors.operations import OperationsDetector
+from oddlog_core.drilled import Drill  # noqa: TC001
 from oddlog_core.errors import BundleError
 
 if TYPE_CHECKING:
@@ -25,7 +26,17 @@ if TYPE_CHECKING:
 
     from oddlog_core.detectors.contract import Detector
 
-__all__ = ["DETECTORS", "FORMAT", "About", "Bundle", "Trained", "check_free", "read_bundle", "write_bundle"]
+__all__ = [
+    "DETECTORS",
+    "FORMAT",
+    "About",
+    "Bundle",
+    "Trained",
+    "check_free",
+    "keep_drill",
+    "read_bundle",
+    "write_bundle",
+]
 
 FORMAT = 1
 DETECTORS: tuple[type[Detector], ...] = (
@@ -74,6 +85,7 @@ class _Manifest(msgspec.Struct, frozen=True):
     chains: Chains | None = None
     budget: Budget | None = None
     joint: dict[str, Calibration] = {}
+    drill: Drill | None = None
     sha256: str = ""
     """Of the manifest itself without these digits: the calibrations in it decide as much as any model."""
 
@@ -118,6 +130,8 @@ class Bundle:
         How many notices a day it would have had.
     joint : mapping of str to Calibration
         By log: of what the p-values of its detectors of records add up to, where it has several.
+    drill : Drill or None
+        Which attacks it finds on the site's own logs.
     """
 
     oddlog: str
@@ -128,6 +142,7 @@ class Bundle:
     chains: Chains | None = None
     budget: Budget | None = None
     joint: Mapping[str, Calibration] = field(default_factory=dict)
+    drill: Drill | None = None
 
 
 def write_bundle(
@@ -170,12 +185,31 @@ def write_bundle(
         budget,
         dict(joint or {}),
     )
-    content = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-    sealed = msgspec.structs.replace(manifest, sha256=_sha256(content))
-    (draft / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(sealed), indent=1))
+    (draft / MANIFEST).write_bytes(_sealed(manifest))
     if folder.exists():
         shutil.rmtree(folder)
     draft.rename(folder)
+
+
+def keep_drill(folder: Path, drill: Drill) -> None:
+    """Add to a bundle that was just written which attacks it finds; that makes it another one, by its digest.
+
+    Raises
+    ------
+    BundleError
+        If there is no whole bundle.
+    """
+    read_bundle(folder)
+    manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=_Manifest)
+    draft = folder / f".{MANIFEST}.draft"
+    draft.write_bytes(_sealed(msgspec.structs.replace(manifest, drill=drill, sha256="")))
+    draft.replace(folder / MANIFEST)
+
+
+def _sealed(manifest: _Manifest) -> bytes:
+    content = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    sealed = msgspec.structs.replace(manifest, sha256=_sha256(content))
+    return msgspec.json.format(msgspec.json.encode(sealed), indent=1)
 
 
 def check_free(folder: Path) -> None:
@@ -248,6 +282,7 @@ def read_bundle(folder: Path) -> Bundle:
         manifest.chains,
         manifest.budget,
         manifest.joint,
+        manifest.drill,
     )
 
 

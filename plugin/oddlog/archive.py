@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from oddlog.notices import Candidate, Finding, Queue
     from oddlog.pipeline import Outcome, Road
 
-__all__ = ["PARTS", "Summary", "ahead", "drafts", "in_order", "known_roads", "score", "tell", "write_scores"]
+__all__ = ["PARTS", "Summary", "ahead", "drafts", "in_order", "known_roads", "said", "score", "tell", "write_scores"]
 
 PARTS = "part-*.parquet"
 """Files of a scores.parquet that is a folder."""
@@ -186,7 +186,7 @@ def tell(
     with NoticeWriter(path, config.notice_format, config.suppress_for) as notices:
         merged = heapq.merge(*streams, key=lambda item: item[0])
         ordinals = Ordinals()
-        for number, finding in enumerate(map(ordinals.number, _said(merged, waiting))):
+        for number, finding in enumerate(map(ordinals.number, said(merged, waiting))):
             notices.write(finding)
             summary.notices[f"Oddlog::{finding.note}"] += 1
             (heapq.heappush if len(rarest) < _KEPT else heapq.heappushpop)(rarest, (finding.rarity, -number, finding))
@@ -194,7 +194,8 @@ def tell(
     return summary
 
 
-def _said(merged: Iterator[tuple[int, Candidate | None]], waiting: Queue) -> Iterator[Finding]:
+def said(merged: Iterator[tuple[int, Candidate | None]], waiting: Queue) -> Iterator[Finding]:
+    """What the queue makes of all logs' candidates, each with its moment; the moments never fall."""
     for moment, candidate in merged:
         # Whatever the batches: all that is due comes before the next candidate.
         yield from waiting.all_due(moment)

@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "Say what a watch would stumble over.",
     "compare": "Compare models of conn logs.",
     "config": "Print the configuration, with every key explained.",
+    "drill": "Try which attacks on this site would be told of.",
     "evaluate": "Judge a scores file by labels.",
     "inspect": "Print what a bundle has learned.",
     "novelty": "Judge novelty models on labelled flows.",

@@ -33,6 +33,7 @@ def inspect(bundle: Path, config_path: Path | None, settings: tuple[str, ...], h
 
     from oddlog.cli.options import bundle_folder
     from oddlog.config import read_config
+    from oddlog.drill import drill_lines
     from oddlog.notices import behaviour_name, rarity_words, typical_words
     from oddlog.report import page
 
@@ -67,5 +68,9 @@ def inspect(bundle: Path, config_path: Path | None, settings: tuple[str, ...], h
             for kind in one.detector.behaviours.kinds:
                 typical = typical_words(kind.orig_bytes, kind.resp_bytes, kind.duration)
                 click.echo(f"    {kind.share * 100:4.1f} %  {behaviour_name(kind)}: {typical or 'nothing logged'}")
+    if learned.drill is not None:
+        click.echo()
+        for line in drill_lines(learned.drill):
+            click.echo(line)
     if html is not None:
         click.echo(f"\n{html} written")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -71,6 +72,7 @@ def _detectors(_context: click.Context, _parameter: click.Parameter, texts: tupl
 )
 @_choice("--model", NoveltyModel, "Of novelty.")
 @click.option("--comment", default="", help="Kept in the bundle: what it is for.")
+@click.option("--no-drill", is_flag=True, help="Do not try at the end which attacks the bundle finds.")
 def train(
     logs: tuple[str, ...],
     bundle: Path,
@@ -80,12 +82,14 @@ def train(
     profile: str | None,
     modes: int | str | None,
     comment: str,
+    no_drill: bool,
     **chosen: str | None,
 ) -> None:
     """Learn what is normal from LOGS and write it to a bundle.
 
     LOGS are files, globs and folders with conn, ntlm and dce_rpc logs, or with CICFlowMeter's CSV. The latest quarter
-    of them is held back to set thresholds by. Needs the extra `train` where there are conn logs or flows.
+    of them is held back to set thresholds by. Needs the extra `train` where there are conn logs or flows. At the end
+    attacks are put into a copy of the latest hours, as `oddlog drill` does; the bundle keeps what of them is found.
 
     \b
     Examples:
@@ -94,10 +98,12 @@ def train(
         oddlog train office/*/ntlm.log --bundle classic --profile classic --modes auto
     """  # noqa: D301 - click wants the character, not the two signs
     import msgspec
+    from oddlog_core.bundle import keep_drill, read_bundle
 
     from oddlog import baseline
     from oddlog.config import read_config
-    from oddlog.logs import open_logs
+    from oddlog.drill import drill, drill_lines
+    from oddlog.logs import LOGS, open_logs
 
     started = time.monotonic()
     config = read_config(config_path, settings)
@@ -123,10 +129,16 @@ def train(
         if logs_learned & {"conn", "flows"} and importlib.util.find_spec("torch") is None:
             raise OddlogError("learning from conn logs and flows needs torch: install oddlog with its extra `train`")
         learned = baseline.train(found, config, bundle, detectors=detectors, comment=comment, on_progress=on_progress)
+        drilled = None
+        if not no_drill and logs_learned & set(LOGS):
+            drilled = drill(found, read_bundle(bundle), config, on_progress=partial(on_progress, "what it finds"))
+            keep_drill(bundle, drilled)
     for line in read_count_lines(found.count):
         click.echo(line)
     for name, about in learned.trained.items():
         click.echo(f"{name}: learned from {about.records:,} records, {about.held_back:,} scores held back")
     for log, why in learned.left_out.items():
         click.echo(f"{log}: left out of the bundle: {why}")
+    for line in drill_lines(drilled) if drilled is not None else ():
+        click.echo(line)
     click.echo(f"{bundle} written in {time.monotonic() - started:.1f} s; `oddlog inspect {bundle}` prints it")

@@ -18,7 +18,7 @@ from flow_csv import flows_csv
 from oddlog.cli import COMMANDS
 from oddlog.simulate import simulate
 
-IN_ORDER = ("train", "score", "evaluate", "inspect", "warm", "config", "siem", "check")
+IN_ORDER = ("train", "drill", "score", "evaluate", "inspect", "warm", "config", "siem", "check")
 if importlib.util.find_spec("torch") and importlib.util.find_spec("matplotlib"):
     IN_ORDER += ("compare", "profile", "novelty")
 EXAMPLE = re.compile(r"^  Examples?:\n((?:    .+\n)+)", re.MULTILINE)
@@ -82,6 +82,10 @@ def test_the_examples_leave_what_their_helps_promise(ran):
     assert detectors >= {"ntlm-kmodes", "dce_rpc-hosts", "dce_rpc-operations"}
     for name in ("train", "evaluate", "inspect"):
         assert all(detector in said[name][0].out for detector in detectors)
+    (tried,) = said["drill"]
+    assert all(told in tried.out for told in ("password spray", "DCSync", "attacks between this site's own hosts"))
+    for name in ("train", "inspect"):
+        assert "drill: attacks put among the records of " in said[name][0].out
     (scored,) = said["score"]
     assert "records read, no bad lines" in scored.out
     assert "notices: " in scored.out

@@ -49,6 +49,7 @@ GOOD = {
     "check": ("--bundle", "bundle", "--logs", "folder", "--out", "new", "--state", "new-state"),
     "compare": ("ntlm.log",),
     "config": ("--set", "suppress_for=5"),
+    "drill": ("ntlm.log", "--bundle", "bundle"),
     "evaluate": ("noise.parquet", "--labels", "ntlm.log"),
     "inspect": ("bundle",),
     "profile": ("ntlm.log", "--out", "new"),
