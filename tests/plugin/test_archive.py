@@ -294,6 +294,10 @@ def test_every_folder_of_real_logs_is_scored_and_no_line_lost(real_logs, starter
         except UsageError:
             without.add(folder.name)
             continue
+        if logs.names == ["flows"]:
+            # Not Zeek's, and no log that the starter bundle knows.
+            without.add(folder.name)
+            continue
         out = tmp_path / folder.name
         archive.score(logs, starter_bundle, Config(), out)
         count = logs.count

@@ -35,11 +35,12 @@ def inspect(bundle: Path, config_path: Path | None, settings: tuple[str, ...], h
     from oddlog.config import read_config
     from oddlog.drill import drill_lines
     from oddlog.notices import behaviour_name, rarity_words, typical_words
+    from oddlog.pipeline import threshold
     from oddlog.report import page
 
     config = read_config(config_path, settings)
     learned = read_bundle(bundle_folder(str(bundle)))
-    days = len(learned.trained) / config.notices_per_day
+    days = threshold(learned, config)
     if html is not None:
         try:
             html.write_text(page(learned, days, config.notices_per_day), encoding="utf-8")

@@ -75,7 +75,7 @@ class Candidate:
 def rarer(note: str) -> float:
     """Times as rare as what was told: as much must a thing of this type have become to be told again at once."""
     # Each link makes a chain some ten times as rare.
-    return 1000.0 if note == INCIDENT else 10.0
+    return 1000.0 if note == INCIDENT else 100.0
 
 
 def by_clock(candidate: Candidate) -> tuple[int, str]:

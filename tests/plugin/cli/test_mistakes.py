@@ -52,6 +52,7 @@ GOOD = {
     "drill": ("ntlm.log", "--bundle", "bundle"),
     "evaluate": ("noise.parquet", "--labels", "ntlm.log"),
     "inspect": ("bundle",),
+    "novelty": ("ntlm.log",),
     "profile": ("ntlm.log", "--out", "new"),
     "score": ("ntlm.log", "--bundle", "bundle", "--out", "new"),
     "siem": ("splunk", "props.conf"),

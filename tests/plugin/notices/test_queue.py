@@ -72,8 +72,8 @@ def test_what_goes_on_is_said_again_after_twice_as_long_each_time():
     assert [one.n for one in told] == [1, 59, 120, 240, 60]
 
 
-def test_what_has_become_ten_times_as_rare_is_told_at_once():
-    told = said(queue(), [candidate(0), candidate(1, rarity=19.0), candidate(2, rarity=20.0), candidate(3)])
+def test_what_has_become_a_hundred_times_as_rare_is_told_at_once():
+    told = said(queue(), [candidate(0), candidate(1, rarity=199.0), candidate(2, rarity=200.0), candidate(3)])
     assert [(one.clock, one.n) for one in told[:2]] == [(0, 1), (2, 1)]
     assert [one.n for one in told[2:]] == [2]
 
