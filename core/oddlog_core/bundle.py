@@ -14,6 +14,7 @@ from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.hosts import HostsDetector
 from oddlog_core.detectors.kmodes import HostEventsDetector, KModesDetector
 from oddlog_core.detectors.operations import OperationsDetector
+from oddlog_core.detectors.risk import AuthSessionsDetector, NtlmSessionsDetector
 from oddlog_core.errors import BundleError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ DETECTORS: tuple[type[Detector], ...] = (
     HostsDetector,
     OperationsDetector,
     HostEventsDetector,
+    AuthSessionsDetector,
+    NtlmSessionsDetector,
 )
 MANIFEST = "bundle.json"
 

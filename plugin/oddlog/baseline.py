@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from oddlog_core.bundle import DETECTORS, About, Trained, check_free, write_bundle
 from oddlog_core.calibration import Calibration
 from oddlog_core.detectors.contract import FitOptions
+from oddlog_core.detectors.risk import SessionsDetector
 from oddlog_core.errors import BaselineError
+from oddlog_core.features.sessions import LABEL
 from oddlog_core.options import FlowOptions
 
 from oddlog import __version__
@@ -19,13 +21,20 @@ from oddlog.logs import LOGS
 from oddlog.pipeline import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
+    from typing import Any
+
+    from oddlog_core.detectors.contract import Detector
+    from oddlog_core.records import Records
 
     from oddlog.config import Config
-    from oddlog.logs import Logs
+    from oddlog.labels import Labels
+    from oddlog.logs import Batch, Logs
 
-__all__ = ["Learned", "train"]
+__all__ = ["SESSIONS", "Learned", "kinds", "train"]
+
+SESSIONS = "sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +47,29 @@ class Learned:
         By detector.
     left_out : dict of str to str
         Logs that taught nothing, and why.
+    told : dict of str to list of str
+        By detector that was asked for by name, what it learned in words.
     """
 
     trained: dict[str, About]
     left_out: dict[str, str]
+    told: dict[str, list[str]] = field(default_factory=dict)
+
+
+def kinds(names: Collection[str]) -> list[type[Detector]]:
+    """Detectors by name, ``sessions`` for those of sessions, or a log's name for its usual ones.
+
+    Without any name, all but those that are only learned on request.
+    """
+    if not names:
+        return [kind for kind in DETECTORS if not kind.on_request]
+    return [
+        kind
+        for kind in DETECTORS
+        if kind.name in names
+        or (kind.log in names and not kind.on_request)
+        or (SESSIONS in names and issubclass(kind, SessionsDetector))
+    ]
 
 
 def train(
@@ -49,6 +77,9 @@ def train(
     config: Config,
     bundle: Path,
     *,
+    detectors: Collection[str] = (),
+    labels: Labels | None = None,
+    keep: Callable[[Mapping[str, Any]], None] | None = None,
     comment: str = "",
     on_progress: Callable[[str, float], None] = lambda _stage, _share: None,
 ) -> Learned:
@@ -60,6 +91,12 @@ def train(
     config : Config
     bundle : Path
         A new folder, or a bundle to replace.
+    detectors : collection of str
+        As `kinds` takes them.
+    labels : Labels, optional
+        For detectors that learn from them.
+    keep : callable, optional
+        Given what such a detector was taught by: columns by name.
     comment : str
         Kept in the bundle.
     on_progress : callable
@@ -75,15 +112,15 @@ def train(
     check_free(bundle)
     trained: dict[str, Trained] = {}
     left_out: dict[str, str] = {}
-    for kind in DETECTORS:
+    for kind in kinds(detectors):
         if kind.log not in logs.names:
-            # Who has no host events does not miss them.
-            if kind.log in LOGS:
+            # Who has no host events does not miss them, nor who asks for sessions of one log those of the other.
+            if kind.log in LOGS and not kind.on_request:
                 left_out[kind.log] = "no such log was given"
             continue
         on_progress(kind.name, 0.0)
         clock = Clock(config.conn.order)
-        baseline = [clock.records(batch) for batch in logs.batches(kind.log) if len(batch)]
+        baseline = [_records(clock, batch, labels) for batch in logs.batches(kind.log) if len(batch)]
         options = FitOptions(
             held_back=config.train.held_back,
             seed=config.train.seed,
@@ -102,6 +139,7 @@ def train(
             profile=config.ntlm.profile,
             modes=config.ntlm.modes,
             progress=partial(on_progress, kind.name),
+            keep=keep,
         )
         if not baseline:
             left_out[kind.log] = "not one record could be read"
@@ -120,4 +158,10 @@ def train(
         raise OddlogError("nothing could be learned: " + "; ".join(f"{log}: {why}" for log, why in left_out.items()))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     write_bundle(bundle, trained, oddlog=__version__, created=created, comment=comment)
-    return Learned({name: one.about for name, one in trained.items()}, left_out)
+    told = {name: one.detector.describe() for name, one in trained.items() if one.detector.on_request}
+    return Learned({name: one.about for name, one in trained.items()}, left_out, told)
+
+
+def _records(clock: Clock, batch: Batch, labels: Labels | None) -> Records:
+    records = clock.records(batch)
+    return records if labels is None else replace(records, integers={**records.integers, LABEL: labels.of(batch)})

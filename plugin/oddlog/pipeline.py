@@ -272,8 +272,11 @@ class Road:
         score = scored.score[final]
         n = len(final)
         if scored.host is None and batch is not None:
-            uid, orig_h, resp_h = (batch.table[name] for name in ("uid", "id.orig_h", "id.resp_h"))
-            ts = np.asarray(batch.table["ts"].cast(pa.int64())) / 1e6
+            uid, orig_h, resp_h, ts = (batch.table[name] for name in ("uid", "id.orig_h", "id.resp_h", "ts"))
+            if not one.detector.every_record:
+                rows = pa.array(scored.row[final])
+                uid, orig_h, resp_h, ts = (column.take(rows) for column in (uid, orig_h, resp_h, ts))
+            ts = np.asarray(ts.cast(pa.int64())) / 1e6
             window = pa.nulls(n, pa.float64())
         else:
             hosts, since = scored.host or [], scored.since if scored.since is not None else final

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["AFTER", "LABEL", "LEAD", "SCHEMAS", "WINDOW", "Outcomes", "Schema", "Sessions", "vocabularies"]
+__all__ = ["AFTER", "LABEL", "LEAD", "SCHEMAS", "WINDOW", "Outcomes", "Schema", "Sessions", "log_odds", "vocabularies"]
 
 AFTER, LEAD, WINDOW = 2, 2, 10
 """Observations before the cutoff, from there to the window that is predicted, and in that window."""
@@ -37,6 +37,7 @@ _MOST_KINDS = 100
 # A session of which all is new makes about sixty entries and five rows.
 _ENTRIES_A_ROW = 12
 _CAPACITY = 4096
+_LEAST_VOTE = 1e-3
 _SPREAD = ("MEAN", "STD", "MIN", "MAX", "SKEW")
 
 
@@ -74,7 +75,7 @@ class Schema:
             log += [f"COUNT({child})", *(f"{word}({child}.COUNT(log))" for word in _SPREAD)]
             if child == "sessions":
                 spread = ("MEAN", "STD", "MIN", "MAX", "SUM", "SKEW")
-                log += [f"{word}(sessions.NUM_UNIQUE(log.{self.third}))" for word in spread]
+                log += [f"{word}(sessions.NUM_UNIQUE(log.{self.counted[0]}))" for word in spread]
             names += [f"{entity}{one}" for one in log]
         told = ["COUNT(log)", "COUNT(pairs)", "PERCENT_TRUE(log.success)"]
         told += [f"NUM_UNIQUE(log.{name})" for name in self.counted]
@@ -286,10 +287,13 @@ class Outcomes:
         The records that are their cutoffs, in log order.
     malicious : (n,) bool
         Whether any record is, in the window that is predicted.
+    decided : (n,) int64
+        The last record of that window.
     """
 
     rows: NDArray[np.int64]
     malicious: NDArray[np.bool_]
+    decided: NDArray[np.int64]
 
     @classmethod
     def of(cls, schema: Schema, baseline: Sequence[Records], period: int = DAY) -> Outcomes:
@@ -311,7 +315,13 @@ class Outcomes:
         starts, lengths = starts[long], lengths[long]
         before = np.concatenate([[0], np.cumsum(malicious[order])])
         begin = starts + AFTER + LEAD
-        seen = before[np.minimum(begin + WINDOW, starts + lengths)] - before[begin]
+        end = np.minimum(begin + WINDOW, starts + lengths)
         cutoffs = order[starts + AFTER]
         by_row = np.argsort(cutoffs)
-        return cls(cutoffs[by_row], seen[by_row] > 0)
+        return cls(cutoffs[by_row], (before[end] - before[begin])[by_row] > 0, order[end - 1][by_row])
+
+def log_odds(votes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-odds of shares of votes, unanimous ones being taken for nearly so."""
+    kept = np.clip(votes, _LEAST_VOTE, 1 - _LEAST_VOTE)
+    odds: NDArray[np.float64] = np.log(kept / (1 - kept))
+    return odds

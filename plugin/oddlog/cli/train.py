@@ -14,7 +14,7 @@ from oddlog.cli.options import config_option, logs_argument, progress, read_coun
 from oddlog.errors import OddlogError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rich.progress import TaskID
 
@@ -36,6 +36,20 @@ class _Modes(click.ParamType[int | str]):
         return "auto" if value == "auto" else click.IntRange(1, 100).convert(value, param, ctx)
 
 
+def _detectors(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of detectors, each option some of them."""
+    from oddlog_core.bundle import DETECTORS
+
+    from oddlog.baseline import SESSIONS
+
+    known = sorted({SESSIONS, *(name for kind in DETECTORS for name in (kind.log, kind.name))})
+    wanted = tuple(name for text in texts for name in text.split(","))
+    for name in wanted:
+        if name not in known:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(known)}")
+    return wanted
+
+
 @click.command()
 @logs_argument
 @click.option("--bundle", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
@@ -47,6 +61,28 @@ class _Modes(click.ParamType[int | str]):
 @_choice("--loss", Loss, "Of its training.")
 @_choice("--profile", Profile, "What the ntlm detector sees: all that tells of a logon; or the nine classic fields.")
 @click.option("--modes", type=_Modes(), help="Kinds of usual logons. Default: oddlog.toml's.")
+@click.option(
+    "--detector",
+    "detectors",
+    multiple=True,
+    callback=_detectors,
+    metavar="A,B,...",
+    help="What to learn: of conn, ntlm and dce_rpc the usual detectors, and sessions. Default: all but sessions.",
+)
+@click.option(
+    "--labels",
+    "labels_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="What sessions are learned from: tab-separated as `oddlog evaluate` takes it, or LANL's red team list.",
+)
+@click.option(
+    "--save-features",
+    "features_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write the sessions, their cutoffs, labels and features: Parquet.",
+)
 @click.option("--comment", default="", help="Kept in the bundle: what it is for.")
 def train(
     logs: tuple[str, ...],
@@ -55,23 +91,29 @@ def train(
     settings: tuple[str, ...],
     profile: str | None,
     modes: int | str | None,
+    detectors: tuple[str, ...],
+    labels_path: Path | None,
+    features_path: Path | None,
     comment: str,
     **chosen: str | None,
 ) -> None:
     """Learn what is normal from LOGS and write it to a bundle.
 
     LOGS are files, globs and folders with conn, ntlm and dce_rpc logs. The latest quarter of them is held back to set
-    thresholds by. Needs the extra `train` where there are conn logs.
+    thresholds by. Needs the extra `train` where there are conn logs or sessions are asked for: those of LANL's
+    authentication events or of ntlm logs, which are learned from labels.
 
     \b
     Examples:
         oddlog train office/2024-01-29 office/2024-01-30 --bundle office-bundle
         oddlog train office/*/ntlm.log --bundle classic --profile classic --modes auto
+        oddlog train office/*/ntlm.log --detector sessions --labels office/labels.tsv --bundle sessions
     """  # noqa: D301 - click wants the character, not the two signs
     import msgspec
 
     from oddlog import baseline
     from oddlog.config import read_config
+    from oddlog.labels import read_record_labels
     from oddlog.logs import open_logs
 
     started = time.monotonic()
@@ -94,13 +136,46 @@ def train(
 
         found = open_logs(logs, config.conn.order, on_bytes=lambda n: bar.advance(reading, n))
         bar.update(reading, total=found.total_bytes)
-        if "conn" in found.names and importlib.util.find_spec("torch") is None:
+        learned_logs = {kind.log for kind in baseline.kinds(detectors)} & {*found.names}
+        if "conn" in learned_logs and importlib.util.find_spec("torch") is None:
             raise OddlogError("learning from conn logs needs torch: install oddlog with its extra `train`")
-        learned = baseline.train(found, config, bundle, comment=comment, on_progress=on_progress)
+        if baseline.SESSIONS in detectors:
+            if labels_path is None:
+                raise OddlogError("sessions are learned from labels: give --labels")
+            if importlib.util.find_spec("skl2onnx") is None:
+                raise OddlogError("learning sessions needs skl2onnx: install oddlog with its extra `train`")
+        labels = read_record_labels(labels_path) if labels_path else None
+        learned = baseline.train(
+            found,
+            config,
+            bundle,
+            detectors=detectors,
+            labels=labels,
+            keep=(lambda columns: _write(features_path, columns)) if features_path else None,
+            comment=comment,
+            on_progress=on_progress,
+        )
     for line in read_count_lines(found.count):
         click.echo(line)
     for name, about in learned.trained.items():
         click.echo(f"{name}: learned from {about.records:,} records, {about.held_back:,} scores held back")
+        for line in learned.told.get(name, ()):
+            click.echo(f"  {line}")
+    if labels is not None:
+        click.echo(f"labels of malicious records that were there: {len(labels.found):,} of {len(labels.events):,}")
     for log, why in learned.left_out.items():
         click.echo(f"{log}: left out of the bundle: {why}")
     click.echo(f"{bundle} written in {time.monotonic() - started:.1f} s; `oddlog inspect {bundle}` prints it")
+
+
+def _write(path: Path, columns: Mapping[str, Any]) -> None:
+    """Columns as Parquet, ``cutoff`` as a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
+    arrays["cutoff"] = arrays["cutoff"].cast(pa.timestamp("us", "UTC"))
+    try:
+        pq.write_table(pa.table(arrays), path)
+    except OSError as error:
+        raise OddlogError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from oddlog.errors import LogError
+from oddlog.logs.authentication import HEADER as AUTHENTICATION
+from oddlog.logs.authentication import read_authentications, tells_authentications
 from oddlog.logs.batch import Batch, concat
 from oddlog.logs.checked import checked
 from oddlog.logs.count import ReadCount
@@ -186,6 +188,8 @@ class Decoder:
             return []
         if not self._header.fields and tells_netflow(lines.data):
             self._header, self.log = NETFLOW, NETFLOW.path
+        if not self._header.fields and tells_authentications(lines.data):
+            self._header, self.log = AUTHENTICATION, AUTHENTICATION.path
         header = self._header
         if not header.separates():
             wrong = ("#separator", "one ASCII character", header.separator)
@@ -195,6 +199,8 @@ class Decoder:
             expected = "a JSON object, or a row below #fields"
             self._report(lines, {i: ("line", expected, shown(lines[i])) for i in range(len(lines))})
             return []
+        if header == AUTHENTICATION:
+            return [self._batch(lines, AUTHENTICATION.path, *read_authentications(lines))]
         if self.log not in LOGS or header.path not in {"", self.log}:
             self._refuse(lines, "#path")
             return []

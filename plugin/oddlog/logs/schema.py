@@ -76,8 +76,11 @@ TYPES: Mapping[str, Mapping[str, str]] = {
     | dict.fromkeys(("event_id", "username", "domainname", "logon_type", "authentication_package"), "string")
     | dict.fromkeys(("destination", "service_name", "process_name", "parent_process_name", "status"), "string")
     | {"success": "bool"},
+    "auth": _IDS
+    | dict.fromkeys(("username", "destination_username", "authentication_type", "logon_type", "orientation"), "string")
+    | {"success": "bool"},
 }
-"""Also of the events that Windows hosts log, which `oddlog.logs.host_events` reads."""
+"""Also of the events that Windows hosts log, which `oddlog.logs.host_events` and `oddlog.logs.authentication` read."""
 
 ALIASES = {f"id_{end}": f"id.{end}" for end in ("orig_h", "orig_p", "resp_h", "resp_p")}
 """Other spellings of a field, as Corelight and Filebeat exports have them."""
