@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from oddlog.notices import calls, connections, logons, operations
+from oddlog.notices import calls, connections, logons, operations, sessions
 from oddlog.notices.amounts import rarity_words
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _LEAST_SHARE = 0.1
 def _speaker(finding: Finding) -> ModuleType:
     if finding.note == "Odd_DCE_RPC_Operation":
         return operations
+    if finding.note == "Risky_Session":
+        return sessions
     if finding.window is not None:
         return calls
     return logons if finding.log in {"ntlm", "wls"} else connections
