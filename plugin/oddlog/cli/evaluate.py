@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,8 @@ def evaluate(scores: tuple[Path, ...], labels: Path, bootstrap: int, plot: Path 
     if plot is not None and (plot.suffix not in {".svg", ".png"} or not importlib.util.find_spec("matplotlib")):
         raise OddlogError("--plot writes .svg or .png, with matplotlib: install oddlog with its extra `report`")
     wanted = read_labels(labels)
-    files = {str(path): in_queues(read_scores(path), wanted) for path in scores}
+    scores = tuple(dict.fromkeys(scores))
+    files = {name: in_queues(read_scores(path), wanted) for name, path in zip(_names(scores), scores, strict=True)}
     judged = {file: (evaluated(queues), intervals(queues, bootstrap)) for file, queues in files.items()}
     if plot is not None:
         from oddlog.evaluate.picture import draw
@@ -74,12 +76,20 @@ def evaluate(scores: tuple[Path, ...], labels: Path, bootstrap: int, plot: Path 
             msgspec.to_builtins(evaluation) | ({"intervals": sure} if bootstrap else {})
             for evaluation, sure in judged.values()
         ]
-        found = told[0] if len(told) == 1 else dict(zip(judged, told, strict=True))
+        found = told[0] if len(told) == 1 else dict(zip(map(str, scores), told, strict=True))
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
         _print(judged)
         if plot is not None:
             click.echo(f"{plot} written")
+
+
+def _names(paths: tuple[Path, ...]) -> list[str]:
+    """What files are called beside each other: what they have not in common."""
+    if len(paths) == 1:
+        return [str(paths[0])]
+    above = Path(os.path.commonpath([path.resolve().parent for path in paths]))
+    return [str(path.resolve().relative_to(above)) for path in paths]
 
 
 def _print(judged: _Judged) -> None:

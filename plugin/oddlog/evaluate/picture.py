@@ -41,9 +41,9 @@ def draw(named: Mapping[str, Queues], path: Path) -> None:
             for number, (name, queue) in enumerate(curves):
                 if queue.judgeable:
                     _lines(panels, queue, queues.days, f"{before}{name}", style, f"C{number % 10}")
-    for panels, what in ((upper, "by detector"), (lower, "by attack, in the common queue without the others")):
+    for panels, what in ((upper, "detector"), (lower, "attack, without the others")):
         for panel, (title, across, up) in zip(panels, _PANELS, strict=True):
-            panel.set(title=f"{title}, {what}" if panel is panels[0] else title, xlabel=across, ylabel=up)
+            panel.set(title=f"{title} by {what}", xlabel=across, ylabel=up)
             panel.set_ylim(-0.02, 1.02)
             panel.grid(visible=True, which="both", alpha=0.2)
         panels[0].set(xscale="log", xlim=(1e-5, 1))
@@ -79,10 +79,11 @@ def _lines(panels: np.ndarray, queue: Queue, days: float, label: str, style: str
     told = {"label": label, "linestyle": style, "color": color, "linewidth": 1.2}
     kept = _corners(false, true)
     false, true = false[kept], true[kept]
-    recall, alerts = true / true[-1], false + true
-    panels[0].plot(false / false[-1], recall, drawstyle="steps-post", **told)
-    panels[1].plot(recall[1:], true[1:] / alerts[1:], **told)
-    panels[2].plot(alerts[1:] / days, recall[1:], drawstyle="steps-post", **told)
+    panels[0].plot(false / false[-1], true / true[-1], drawstyle="steps-post", **told)
+    alarms = false + true > 0
+    false, true = false[alarms], true[alarms]
+    panels[1].plot(true / true[-1], true / (false + true), drawstyle="steps-pre", **told)
+    panels[2].plot((false + true) / days, true / true[-1], drawstyle="steps-post", **told)
 
 
 def _corners(false: np.ndarray, true: np.ndarray) -> np.ndarray:
