@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,13 +38,14 @@ class Labels:
         Of `events`, those that some batch had.
     """
 
-    events: set[tuple[object, ...]]
+    events: set[tuple[Any, ...]]
     red_team: bool
-    found: set[tuple[object, ...]] = field(default_factory=set)
+    found: set[tuple[Any, ...]] = field(default_factory=set)
 
     def of(self, batch: Batch) -> NDArray[np.int64]:
         """1 for each record of a batch that is malicious, else 0."""
         malicious = np.zeros(len(batch), np.int64)
+        keys: list[tuple[tuple[Any, ...], ...]]
         times = batch.table["ts"].cast(pa.int64()).to_numpy()
         if self.red_team:
             names = [pc.cast(batch.table[name], pa.string()) for name in _RED_TEAM[1:]]
@@ -76,10 +77,10 @@ def read_record_labels(path: Path) -> Labels:
         first = file.readline()
     if b"\t" in first or first.count(b",") != len(_RED_TEAM) - 1:
         read = read_labels(path)
-        positive = read[read["label"]]
+        positive = read[read["label"] & read["uid"].notna()]
         times = [None if np.isnan(ts) else round(ts * 1e6) for ts in positive["ts"]]
         return Labels(set(zip(positive["log"], positive["uid"], times, strict=True)), red_team=False)
-    events: set[tuple[object, ...]] = set()
+    events: set[tuple[Any, ...]] = set()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         time, *names = line.split(",")
         if len(names) != len(_RED_TEAM) - 1 or not time.isdigit():

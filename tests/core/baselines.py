@@ -99,7 +99,12 @@ def records(log: str, rows: Sequence[dict[str, Any]]) -> Records:
     """Records of rows by field; a field left out is unset. The clock is ``ts``, unless a row has its own."""
     clock = np.array([row.get("clock", row.get("ts", 0)) for row in rows], np.int64)
     integers = {name: np.array([row.get(name, MISSING) for row in rows], np.int64) for name in INTEGERS[log]}
-    return Records(log.removesuffix("-sessions"), clock, integers, {name: encoded(row.get(name) for row in rows) for name in CATEGORIES[log]})
+    return Records(
+        log.removesuffix("-sessions"),
+        clock,
+        integers,
+        {name: encoded(row.get(name) for row in rows) for name in CATEGORIES[log]},
+    )
 
 
 def anew(whole: Records, rows: slice) -> Records:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from oddlog.cli.evaluate import evaluate as command
 from oddlog.evaluate import in_queues, intervals
 from oddlog.evaluate.judging import alone
 from oddlog.evaluate.measures import Queue
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEADER = "log\tuid\tts\tlabel\tattack\n"
 
@@ -38,9 +41,9 @@ def office(n_hosts, records_a_host, seed=0, noise=1.0):
             "window_s": np.nan,
         }
     )
-    labels = pd.DataFrame(
-        {"log": "ntlm", "uid": scores["uid"], "ts": np.nan, "label": bad, "orig_h": None}
-    ).assign(attack=np.where(bad, np.where(host % 2, "spray", "dcsync"), "-"))
+    labels = pd.DataFrame({"log": "ntlm", "uid": scores["uid"], "ts": np.nan, "label": bad, "orig_h": None}).assign(
+        attack=np.where(bad, np.where(host % 2, "spray", "dcsync"), "-")
+    )
     return scores, labels
 
 
@@ -102,8 +105,7 @@ def files(tmp_path) -> tuple[Path, Path, Path]:
 
 
 def run(*arguments):
-    result = CliRunner().invoke(command, [*map(str, arguments)], catch_exceptions=False)
-    return result
+    return CliRunner().invoke(command, [*map(str, arguments)], catch_exceptions=False)
 
 
 def test_several_files_stand_side_by_side(files):

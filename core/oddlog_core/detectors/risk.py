@@ -260,17 +260,16 @@ class SessionsDetector(Detector):
     def describe(self) -> list[str]:
         """From what it was learned, how it did on what was held back, and which features decide."""
         learned, judged = self._learned, self._learned.judged
-        auc, precision = (
-            "n/a" if one is None else f"{one:.3f}" for one in (judged.roc_auc, judged.average_precision)
-        )
+        auc, precision = ("n/a" if one is None else f"{one:.3f}" for one in (judged.roc_auc, judged.average_precision))
         weightiest = np.argsort(-np.array(learned.importances), kind="stable")[:_TOLD_FEATURES].tolist()
+        of = " and ".join(self._schema.ends)
+        window = f"malicious if any of {WINDOW} is, of which the first comes {LEAD} later"
+        worth = f"ROC AUC {auc}, average precision {precision}, Brier score {judged.brier:.4f}"
+        top = f"precision of the riskiest {judged.top:,}, {_A_DAY} a day: {judged.precision:.3f}"
         return [
-            f"sessions of {' and '.join(self._schema.ends)}, judged after {AFTER} records; malicious if any of "
-            f"{WINDOW} is, of which the first comes {LEAD} later",
+            f"sessions of {of}, judged after {AFTER} records; {window}",
             f"learned from {learned.sessions:,} sessions, of which {learned.malicious:,} turned malicious",
-            f"held back, all of them later: {judged.sessions:,}, of which {judged.malicious:,} did; "
-            f"ROC AUC {auc}, average precision {precision}, precision of the riskiest {judged.top:,} "
-            f"({_A_DAY} a day) {judged.precision:.3f}, Brier score {judged.brier:.4f}",
+            f"held back, all of them later: {judged.sessions:,}, of which {judged.malicious:,} did; {worth}; {top}",
             "what decides most, and its importance:",
             *(f"{learned.importances[c]:.3f}  {self._schema.names[c]}" for c in weightiest),
         ]

@@ -320,6 +320,7 @@ class Outcomes:
         by_row = np.argsort(cutoffs)
         return cls(cutoffs[by_row], (before[end] - before[begin])[by_row] > 0, order[end - 1][by_row])
 
+
 def log_odds(votes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log-odds of shares of votes, unanimous ones being taken for nearly so."""
     kept = np.clip(votes, _LEAST_VOTE, 1 - _LEAST_VOTE)

@@ -30,12 +30,12 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FOLD = np.uint64(32)
 
 
-def n_stats(n_keys, n_kinds):
+def n_stats(n_keys: int, n_kinds: int) -> int:
     """Width of a row of statistics."""
     return _DISTINCT + n_keys + 2 * n_kinds
 
 
-def n_features(n_keys, n_kinds):
+def n_features(n_keys: int, n_kinds: int) -> int:
     """Width of what is told of a session."""
     return 3 * (5 + n_keys + n_kinds + SPREAD - 1) + 2 * SPREAD + 3 * (3 + n_keys)
 

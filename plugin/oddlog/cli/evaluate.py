@@ -39,7 +39,9 @@ PIPED_WIDTH = 200
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Tab-separated, with a header: log uid ts label attack.",
 )
-@click.option("--bootstrap", type=click.IntRange(min=0), default=0, metavar="N", help="95 % intervals by N draws of hosts.")
+@click.option(
+    "--bootstrap", type=click.IntRange(min=0), default=0, metavar="N", help="95 % intervals by N draws of hosts."
+)
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),

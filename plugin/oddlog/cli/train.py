@@ -136,14 +136,7 @@ def train(
 
         found = open_logs(logs, config.conn.order, on_bytes=lambda n: bar.advance(reading, n))
         bar.update(reading, total=found.total_bytes)
-        learned_logs = {kind.log for kind in baseline.kinds(detectors)} & {*found.names}
-        if "conn" in learned_logs and importlib.util.find_spec("torch") is None:
-            raise OddlogError("learning from conn logs needs torch: install oddlog with its extra `train`")
-        if baseline.SESSIONS in detectors:
-            if labels_path is None:
-                raise OddlogError("sessions are learned from labels: give --labels")
-            if importlib.util.find_spec("skl2onnx") is None:
-                raise OddlogError("learning sessions needs skl2onnx: install oddlog with its extra `train`")
+        _check_extras({kind.log for kind in baseline.kinds(detectors)} & {*found.names}, detectors, labels_path)
         labels = read_record_labels(labels_path) if labels_path else None
         learned = baseline.train(
             found,
@@ -166,6 +159,21 @@ def train(
     for log, why in learned.left_out.items():
         click.echo(f"{log}: left out of the bundle: {why}")
     click.echo(f"{bundle} written in {time.monotonic() - started:.1f} s; `oddlog inspect {bundle}` prints it")
+
+
+def _check_extras(logs: set[str], detectors: tuple[str, ...], labels: Path | None) -> None:
+    """Whether what learning needs is there, before anything is read."""
+    from oddlog_core.detectors.risk import SessionsDetector
+
+    from oddlog import baseline
+
+    if "conn" in logs and importlib.util.find_spec("torch") is None:
+        raise OddlogError("learning from conn logs needs torch: install oddlog with its extra `train`")
+    if any(issubclass(kind, SessionsDetector) for kind in baseline.kinds(detectors)):
+        if labels is None:
+            raise OddlogError("sessions are learned from labels: give --labels")
+        if importlib.util.find_spec("skl2onnx") is None:
+            raise OddlogError("learning sessions needs skl2onnx: install oddlog with its extra `train`")
 
 
 def _write(path: Path, columns: Mapping[str, Any]) -> None:

@@ -9,8 +9,6 @@ import numpy as np
 from oddlog.evaluate.judging import alone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from oddlog.evaluate.judging import Queues
     from oddlog.evaluate.measures import Queue
 
@@ -67,7 +65,7 @@ def intervals(queues: Queues, draws: int, seed: int = 0) -> dict[str, dict[str, 
     return found
 
 
-def _told(queue: Queue, allowed: int | None) -> Mapping[str, float] | dict[str, float]:
+def _told(queue: Queue, allowed: int | None) -> dict[str, float]:
     if not queue.judgeable:
         return {}
     told = {"roc_auc": queue.roc_auc, "average_precision": queue.average_precision}

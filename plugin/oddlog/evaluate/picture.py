@@ -77,7 +77,7 @@ def _by_attack(queues: Queues) -> Iterator[tuple[str, Queue]]:
 def _lines(panels: np.ndarray, queue: Queue, days: float, label: str, style: str, color: str) -> None:
     false, true = queue.curve
     told = {"label": label, "linestyle": style, "color": color, "linewidth": 1.2}
-    kept = _corners(false, true)
+    kept = _corners(true)
     false, true = false[kept], true[kept]
     panels[0].plot(false / false[-1], true / true[-1], drawstyle="steps-post", **told)
     alarms = false + true > 0
@@ -86,7 +86,7 @@ def _lines(panels: np.ndarray, queue: Queue, days: float, label: str, style: str
     panels[2].plot((false + true) / days, true / true[-1], drawstyle="steps-post", **told)
 
 
-def _corners(false: np.ndarray, true: np.ndarray) -> np.ndarray:
+def _corners(true: np.ndarray) -> np.ndarray:
     """Thresholds where recall grows, and those just before: between them a line is level, and need not be drawn."""
     grows = np.flatnonzero(np.diff(true, prepend=-1) > 0)
     return np.unique(np.concatenate([[0], np.maximum(grows - 1, 0), grows, [len(true) - 1]]))

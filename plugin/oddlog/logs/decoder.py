@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoder"]
 
+_OWN = {NETFLOW: read_flows, AUTHENTICATION: read_authentications}
+"""Readers of what has no header, and is in the order of its times."""
+
 
 class Decoder:
     """Turns whole lines of one file into batches, remembering the header.
@@ -199,14 +202,13 @@ class Decoder:
             expected = "a JSON object, or a row below #fields"
             self._report(lines, {i: ("line", expected, shown(lines[i])) for i in range(len(lines))})
             return []
-        if header == AUTHENTICATION:
-            return [self._batch(lines, AUTHENTICATION.path, *read_authentications(lines))]
-        if self.log not in LOGS or header.path not in {"", self.log}:
+        if self.log not in {*LOGS, AUTHENTICATION.path} or header.path not in {"", self.log}:
             self._refuse(lines, "#path")
             return []
         log = self.log
-        if header == NETFLOW:
-            return [dataclasses.replace(batch, order="start") for batch in self._batches(lines, log, None, read_flows)]
+        if header in _OWN:
+            found = self._batches(lines, log, None, _OWN[header])
+            return [dataclasses.replace(batch, order="start") for batch in found]
         plain = plain_rows(lines, header, log)
         return self._batches(lines, log, plain, lambda odd: read_rows(odd, header, ZEEK_TYPES[log]))
 

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["clauses", "sentence"]
 
-_FEATURE = re.compile(
-    r"^(?:(?P<entity>[\w.]+)\.)?(?P<word>[A-Z_]+)\((?P<of>log|pairs|sessions)(?:\.(?P<rest>.+))?\)$"
-)
+_FEATURE = re.compile(r"^(?:(?P<entity>[\w.]+)\.)?(?P<word>[A-Z_]+)\((?P<of>log|pairs|sessions)(?:\.(?P<rest>.+))?\)$")
 _NAMES = {
     "username": "users",
     "destination_username": "users logged on as",

@@ -79,5 +79,10 @@ def case(request) -> Case:
     progress: list[float] = []
     fitted = fit(kind, options, baseline, progress)
     return Case(
-        kind, options, baseline, fitted, office(office_of(kind), 400, seed=6, start=MONDAY + 2 * DAY, days=0.5), progress
+        kind,
+        options,
+        baseline,
+        fitted,
+        office(office_of(kind), 400, seed=6, start=MONDAY + 2 * DAY, days=0.5),
+        progress,
     )

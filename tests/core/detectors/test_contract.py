@@ -184,9 +184,7 @@ def test_an_odd_record_among_ordinary_ones_scores_highest(case):
 
 
 def test_an_odd_record_has_reasons_the_weightiest_first(case):
-    findings = answer(
-        case.detector, [odd(case.office, MONDAY + 3 * DAY)], case.fitted.held_back.max() + 1e-9
-    ).findings
+    findings = answer(case.detector, [odd(case.office, MONDAY + 3 * DAY)], case.fitted.held_back.max() + 1e-9).findings
     assert findings
     for told in findings:
         assert told.reasons

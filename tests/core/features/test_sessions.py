@@ -15,7 +15,9 @@ from oddlog_core.features.sessions import AFTER, LABEL, LEAD, SCHEMAS, WINDOW, O
 from oddlog_core.records import MISSING_CODE
 from oddlog_core.span import DAY, cut
 
-PEER = Path(os.environ.get("FEATURETOOLS_PYTHON", Path(__file__).parents[3] / "build" / "featuretools" / "bin" / "python"))
+PEER = Path(
+    os.environ.get("FEATURETOOLS_PYTHON", Path(__file__).parents[3] / "build" / "featuretools" / "bin" / "python")
+)
 
 
 def told(records, room=10**8, period=DAY):
