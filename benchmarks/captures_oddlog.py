@@ -99,8 +99,9 @@ class Oddlog:
         rows = _rows(outcomes)
         windows = rows[rows["uid"].isna()]
         self._windows = dict(zip(_window(windows), windows["rarity"], strict=True))
-        self._told = {_key(finding) for outcome in outcomes for finding in outcome.findings}
-        return rows, [finding for outcome in outcomes for finding in outcome.findings]
+        findings = _findings(outcomes)
+        self._told = {_key(finding) for finding in findings}
+        return rows, findings
 
     def _cut(self, day: _Benign, first: int, last: int) -> Lines:
         # What was open at midnight ends on this day, and belongs to its first hour.
@@ -131,12 +132,15 @@ class Oddlog:
         odder = rows["uid"].isna() & rows["orig_h"].isin(callers) & (rows["rarity"] > rows["without"])
         findings = [
             finding
-            for outcome in outcomes
-            for finding in outcome.findings
+            for finding in _findings(outcomes)
             if finding.uid in uids
             or (finding.uid is None and finding.orig_h in callers and _key(finding) not in self._told)
         ]
         return rows[rows["uid"].isin(uids) | odder], findings
+
+
+def _findings(outcomes: list[Outcome]) -> list[Finding]:
+    return [candidate.tell() for outcome in outcomes for candidate in outcome.candidates if candidate.odd]
 
 
 def _score(road: Road, lines: Lines, scratch: Path) -> list[Outcome]:

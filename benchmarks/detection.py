@@ -9,8 +9,8 @@ when they are put in a random order, so a rule that says only yes or no is judge
 precision takes equal scores as one step.
 
 Run it with `python benchmarks/detection.py` after `pip install -r benchmarks/requirements.txt`, from a checkout with
-the logs in ../shared/data; it needs the extra `train`. `--quick` takes under 40 s, `--only oddlog,tuple` picks
-contestants, `--data m57,rita` data sets.
+the logs in ../shared/data; it needs the extra `train`. `--quick` takes under 40 s, `--models all` adds every
+architecture and feature set, `--only oddlog,tuple` picks contestants, `--data m57,rita` data sets.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ from injection import KINDS, inject
 from oddlog.cli.score import score as score_command
 from oddlog.cli.simulate import simulate as simulate_command
 from oddlog.cli.train import train as train_command
+from oddlog_core.options import Architecture, FeatureSet
 from peers import Log, best_column, peers
 from sklearn.metrics import average_precision_score, roc_auc_score
 from threadpoolctl import threadpool_limits
@@ -49,8 +50,12 @@ if TYPE_CHECKING:
     Measured = dict[str, pd.DataFrame]
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-ODDLOG: dict[str, dict[str, str]] = {"oddlog": {}}
-"""Options of `oddlog train`, by the name of the row: architectures and feature sets."""
+ODDLOG: dict[str, dict[str, str]] = {"oddlog": {}} | {
+    f"{architecture}, {features}": {"architecture": architecture, "features": features}
+    for features in get_args(FeatureSet)
+    for architecture in get_args(Architecture)
+}
+"""Options of `oddlog train`, by the name of the row: its default, and every architecture and feature set."""
 
 MEASURES = {
     "AUC": ".3f",
@@ -265,6 +270,9 @@ def chosen(names: Iterable[str], only: str | None) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="the two captures, one seed, few contestants")
+    parser.add_argument(
+        "--models", default="oddlog", help="of oddlog's, by the start of their names, or all: oddlog,deep; oddlog alone"
+    )
     parser.add_argument("--only", help="contestants, by the start of their names: oddlog,tuple")
     parser.add_argument("--data", help=f"data sets, of {','.join(DATA)}")
     parser.add_argument(
@@ -278,7 +286,8 @@ def main() -> None:
         sys.exit(f"{SHARED} is missing: the captures are not part of this project")
     data = arguments.data or ("m57,rita" if arguments.quick else None)
     for key in chosen(DATA, data):
-        contestants = {name: Oddlog(options) for name, options in ODDLOG.items()} | peers()
+        models = chosen(ODDLOG, None if arguments.models == "all" else arguments.models)
+        contestants = {name: Oddlog(ODDLOG[name]) for name in models} | peers()
         names = [name for name in contestants if not arguments.quick or arguments.only or name in {*QUICK, *ODDLOG}]
         contestants = {name: contestants[name] for name in chosen(names, arguments.only)}
         with tempfile.TemporaryDirectory() as folder:

@@ -67,7 +67,7 @@ def write(
 
 
 class Watch:
-    """`watch` of a folder in a process that says ten times a second how it is."""
+    """`watch` of a folder in a process that says twice a second how it is."""
 
     def __init__(
         self, folder: Path, notices_per_day: float = 20.0, memory_limit: int = 600, bundle: Path = STARTER
@@ -119,7 +119,7 @@ def serve(folder: Path, bundle: Path, notices_per_day: float, memory_limit: int)
 
     def tell() -> None:
         ready.wait()
-        while not stop.wait(0.1):
+        while not stop.wait(0.5):
             now = {
                 "t": time.time(),
                 "records": counters.records.total(),

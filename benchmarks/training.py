@@ -15,6 +15,7 @@ import torch
 from oddlog_core.features.conn import FeatureSpec, Scaling, learn_scaling
 from oddlog_core.options import FlowOptions
 from oddlog_core.training import flow
+from oddlog_core.training.resident import BATCH
 from torch import nn
 
 RECORDS, EPOCHS = 1_000_000, 10
@@ -31,16 +32,23 @@ SPEC = FeatureSpec(
 )
 
 
-def made_up() -> np.ndarray:
+def made_up(records: int = RECORDS, spec: FeatureSpec = SPEC) -> np.ndarray:
+    """Connections of 64 kinds, each with its usual amounts and codes; how busy it is raises all that is rolling."""
     rng = np.random.default_rng(7)
-    features = np.empty((RECORDS, len(SPEC.columns)))
-    n_amounts, n_numbers = len(SPEC.amounts), len(SPEC.numbers)
-    kinds = rng.lognormal(5, 2, (8, n_amounts))
-    features[:, :n_amounts] = kinds[rng.integers(8, size=RECORDS)] * rng.lognormal(0, 0.5, (RECORDS, n_amounts))
-    features[rng.random(RECORDS) < 0.1, 0] = np.nan
-    features[:, n_amounts:n_numbers] = rng.uniform(-1, 1, (RECORDS, n_numbers - n_amounts))
-    for column, name in enumerate(SPEC.coded, start=n_numbers):
-        features[:, column] = rng.integers(0, len(SPEC.names_of(name)), RECORDS)
+    kind = rng.integers(64, size=records)
+    amounts, n_numbers = len(spec.amounts), len(spec.numbers)
+    features = np.empty((records, len(spec.columns)))
+    busy = np.where(np.arange(amounts) < amounts - len(spec.rolling), 0.0, 1.0)
+    usual = rng.normal(5, 2, (64, amounts))
+    features[:, :amounts] = rng.standard_normal((records, amounts), np.float32) * 0.5
+    features[:, :amounts] += usual[kind] + rng.standard_normal((records, 1), np.float32) * busy
+    np.exp(features[:, :amounts], out=features[:, :amounts])
+    features[rng.random(records) < 0.1, 0] = np.nan
+    features[:, amounts:n_numbers] = rng.uniform(-1, 1, (records, n_numbers - amounts))
+    for column, name in enumerate(spec.coded, start=n_numbers):
+        n = len(spec.names_of(name))
+        own = rng.integers(n, size=64)[kind]
+        features[:, column] = np.where(rng.random(records) < 0.9, own, rng.integers(0, n, records))
     return features
 
 
@@ -54,7 +62,7 @@ def bare(n_columns: int) -> tuple[float, float]:
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(EPOCHS):
-        for rows in torch.randperm(RECORDS).split(flow.BATCH):
+        for rows in torch.randperm(RECORDS).split(BATCH):
             batch = inputs.index_select(0, rows)
             loss = nn.functional.mse_loss(model(batch), batch)
             optimizer.zero_grad(set_to_none=True)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from oddlog.watch import Counters
     from oddlog_core.records import Records
 
-CONFIG = Config(notices_per_day=1_000_000)
+# Nothing is said of twice over: each record is one notice.
+CONFIG = Config(notices_per_day=1_000_000, suppress_for=0)
 """So many notices that every record is one."""
 
 _PRIME = 999_983

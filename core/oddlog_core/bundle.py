@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from oddlog_core.calibration import Calibration  # noqa: TC001  # msgspec reads the annotations
+from oddlog_core.budget import Budget  # noqa: TC001  # msgspec reads the annotations
+from oddlog_core.calibration import Calibration  # noqa: TC001
+from oddlog_core.chains import Chains  # noqa: TC001
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.hosts import HostsDetector
 from oddlog_core.detectors.kmodes import HostEventsDetector, KModesDetector
@@ -69,6 +71,9 @@ class _Manifest(msgspec.Struct, frozen=True):
     comment: str
     detectors: dict[str, _Entry]
     files: dict[str, str]
+    chains: Chains | None = None
+    budget: Budget | None = None
+    joint: dict[str, Calibration] = {}
     sha256: str = ""
     """Of the manifest itself without these digits: the calibrations in it decide as much as any model."""
 
@@ -107,6 +112,12 @@ class Bundle:
         Short hash over all of it; names it in notices.
     trained : mapping of str to Trained
         By the detector's name.
+    chains : Chains or None
+        What chains of weak findings the baseline has.
+    budget : Budget or None
+        How many notices a day it would have had.
+    joint : mapping of str to Calibration
+        By log: of what the p-values of its detectors of records add up to, where it has several.
     """
 
     oddlog: str
@@ -114,9 +125,22 @@ class Bundle:
     comment: str
     digest: str
     trained: Mapping[str, Trained]
+    chains: Chains | None = None
+    budget: Budget | None = None
+    joint: Mapping[str, Calibration] = field(default_factory=dict)
 
 
-def write_bundle(folder: Path, trained: Mapping[str, Trained], *, oddlog: str, created: str, comment: str) -> None:
+def write_bundle(
+    folder: Path,
+    trained: Mapping[str, Trained],
+    *,
+    oddlog: str,
+    created: str,
+    comment: str,
+    chains: Chains | None = None,
+    budget: Budget | None = None,
+    joint: Mapping[str, Calibration] | None = None,
+) -> None:
     """Write a bundle beside its final place and then move it there, replacing a bundle that is there.
 
     Raises
@@ -142,6 +166,9 @@ def write_bundle(folder: Path, trained: Mapping[str, Trained], *, oddlog: str, c
             for path in sorted(draft.rglob("*"))
             if path.is_file()
         },
+        chains,
+        budget,
+        dict(joint or {}),
     )
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     sealed = msgspec.structs.replace(manifest, sha256=_sha256(content))
@@ -211,7 +238,17 @@ def read_bundle(folder: Path) -> Bundle:
             if not file.is_dir() and file.relative_to(folder).as_posix() not in manifest.files:
                 raise BundleError(f"{file} is no part of the bundle: {MANIFEST} has no hash of it")
         trained[name] = Trained(_load(kinds[name], folder / name), entry.calibration, entry.about)
-    return Bundle(manifest.oddlog, manifest.created, manifest.comment, _sha256(content)[:12], trained)
+    digest = _sha256(content)[:12]
+    return Bundle(
+        manifest.oddlog,
+        manifest.created,
+        manifest.comment,
+        digest,
+        trained,
+        manifest.chains,
+        manifest.budget,
+        manifest.joint,
+    )
 
 
 def _load(kind: type[Detector], folder: Path) -> Detector:

@@ -19,11 +19,13 @@ from oddlog_core.kernels.ranking import ranks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Calibration"]
+__all__ = ["Calibration", "fisher"]
 
 _TAIL_SHARE = 0.05
 _LEAST_TAIL = 20
 _HEAVIEST = 0.9
+# Times the length of what was held back, and the scores from which a tail is more than a guess.
+_BEYOND, _TAIL_KNOWN = 4, 100
 _KEPT = 4096
 # A p-value of 0 would make a rarity infinite, which JSON cannot say.
 _LEAST_P = 1e-300
@@ -44,6 +46,8 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
         Of the generalised Pareto distribution of what exceeds it.
     per_day : float
         Scores a day in the baseline.
+    n : int
+        Scores that were held back.
     """
 
     scores: list[float]
@@ -53,6 +57,7 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
     tail_scale: float
     tail_shape: float
     per_day: float
+    n: int
 
     @classmethod
     def fit(cls, held_back: NDArray[np.float64], per_day: float) -> Self:
@@ -86,6 +91,7 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
             float(scale + shape * (rising[-1] - rising[-n_tail])),
             shape,
             per_day,
+            n,
         )
 
     def p_value(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -117,6 +123,19 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
         """Days in which the baseline shows one score at least this high: 1 / (p-value * scores a day)."""
         return 1 / (self.p_value(score) * self.per_day)
 
+    @property
+    def supported(self) -> float:
+        """Days up to which a rarity means anything.
+
+        What was held back says of itself how rare its highest score is; a tail fitted to it sees further, as far as
+        one dares to read a flood's return period from a record of floods: a few times its length.
+        """
+        return self.n / self.per_day * (_BEYOND if self.n >= _TAIL_KNOWN else 1)
+
+    def rarity_of(self, score: float) -> float:
+        """Rarity of one score."""
+        return float(self.rarity(np.array([score]))[0])
+
     def threshold(self, days: float) -> float:
         """Return the lowest score as rare as once in `days`: minus infinity if all are, infinity if none is."""
         p = 1 / (days * self.per_day)
@@ -143,6 +162,26 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
             score += step
             step *= 2
         return score
+
+
+def fisher(surprise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Evidence of several detectors on each record, together (Fisher, Statistical methods for research workers, 1932).
+
+    Parameters
+    ----------
+    surprise : (n_detectors, n) float64
+        Minus the logarithms of their p-values.
+
+    Returns
+    -------
+    (n,) float64
+        Their sum, half of Fisher's statistic. It has his distribution only where the detectors are independent, which
+        they never are: it is calibrated as a score is.
+    """
+    together: NDArray[np.float64] = surprise[0].copy()
+    for more in surprise[1:]:
+        together += more
+    return together
 
 
 def _fit_tail(excess: NDArray[np.float64]) -> tuple[float, float]:

@@ -43,6 +43,8 @@ class FlowOptions:
     epochs : int
         Passes over the training part at most.
     seed : int
+    batch : int
+        Records of a step at most; 0 is what suits the processor.
     """
 
     architecture: Architecture = "embedding"
@@ -51,3 +53,4 @@ class FlowOptions:
     loss: Loss = "mse"
     epochs: int = 20
     seed: int = 0
+    batch: int = 0

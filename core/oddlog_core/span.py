@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from oddlog_core.records import Categories, Records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DAY", "HOUR", "cut", "days", "per_day", "split"]
+__all__ = ["DAY", "HOUR", "WEEK", "cut", "days", "per_day", "split"]
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
+WEEK = 7 * DAY
 
 
 def days(baseline: Sequence[Records]) -> float:
@@ -38,9 +41,27 @@ def cut(records: Records, start: int, stop: int) -> Records:
 
 
 def split(baseline: Sequence[Records], held_back: float) -> tuple[list[Records], list[Records]]:
-    """The baseline but for its latest part, and that part: at least one record each where there are two."""
+    """The baseline but for its latest part, and that part: at least one record each where there are two.
+
+    Of two weeks the latest part is at least one of them: an office's Sundays say little of its Mondays, and what is
+    learned from must be as old for some of them as it will be when it is used.
+
+    Parameters
+    ----------
+    baseline : sequence of Records
+        In log order.
+    held_back : float
+        Share of the records that the latest part has.
+    """
     n = sum(map(len, baseline))
-    boundary = min(max(round(n * (1 - held_back)), 1), n - 1)
+    if not n:
+        return [], []
+    boundary = round(n * (1 - held_back))
+    # Logs of fourteen days begin some seconds after the first midnight and end before the last.
+    if days(baseline) > 13.5:
+        since = max(int(batch.clock[-1]) for batch in baseline if len(batch)) - WEEK
+        boundary = min(boundary, sum(int(np.searchsorted(batch.clock, since)) for batch in baseline))
+    boundary = min(max(boundary, 1), n - 1)
     before: list[Records] = []
     after: list[Records] = []
     for batch in baseline:

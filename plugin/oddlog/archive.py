@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pyarrow.parquet as pq
 
 from oddlog.errors import OddlogError
-from oddlog.notices import NoticeWriter, Ordinals
-from oddlog.pipeline import SCORES, WRITTEN, roads
+from oddlog.judged import SCORES, WRITTEN
+from oddlog.notices import NoticeWriter, Ordinals, by_clock
+from oddlog.pipeline import queue, roads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from oddlog.config import Config
     from oddlog.logs import Logs
-    from oddlog.notices import Finding
+    from oddlog.notices import Candidate, Finding, Queue
     from oddlog.pipeline import Outcome, Road
 
 __all__ = ["PARTS", "Summary", "ahead", "drafts", "in_order", "known_roads", "score", "tell", "write_scores"]
@@ -78,7 +79,7 @@ def score(logs: Logs, bundle: Bundle, config: Config, out: Path) -> Summary:
     known = known_roads(logs, bundle, config)
     with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, **WRITTEN) as scores, _behind() as later:
         streams = [in_order(_outcomes(road, logs, partial(later, write_scores, scores))) for road in known.values()]
-        summary = tell(streams, known, logs, config, written[1])
+        summary = tell(streams, known, queue(bundle, config), logs, config, written[1])
     summary.bad_time = sum(road.clock.bad for road in known.values())
     return summary
 
@@ -134,52 +135,49 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def in_order(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Finding | None]]:
-    """One log's findings by clock and detector, each with the moment at which it has its turn among other logs.
+def in_order(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Candidate | None]]:
+    """One log's candidates by clock and detector, each with the moment at which it has its turn among other logs.
 
-    However the log is cut into batches, the order is the same: a finding waits until the clock has passed it. Those of
-    records before the clock was moved back come before those of records after it.
+    However the log is cut into batches, the order is the same: a candidate waits until the clock has passed it. Those
+    of records before the clock was moved back come before those of records after it.
 
     Yields
     ------
     moment : int
         Never falls.
-    finding : Finding or None
+    candidate : Candidate or None
         None says that nothing with an earlier moment follows.
     """
-    held: list[Finding] = []
+    held: list[Candidate] = []
     # No moment is before this one; and the clock.
     floor = now = 0
     for outcome in outcomes:
-        held.sort(key=_by_clock)
+        held.sort(key=by_clock)
         if outcome.fell:
             due, held = held, []
         else:
-            passed = sum(finding.clock < outcome.since for finding in held)
+            passed = sum(candidate.clock < outcome.since for candidate in held)
             due, held = held[:passed], held[passed:]
-        for finding in due:
-            yield max(finding.clock, floor), finding
+        for candidate in due:
+            yield max(candidate.clock, floor), candidate
         if outcome.fell:
-            floor = max(floor, now, *(finding.clock for finding in due[-1:]))
-        held += outcome.findings
+            floor = max(floor, now, *(candidate.clock for candidate in due[-1:]))
+        held += outcome.candidates
         now = outcome.until
         yield max(outcome.since, floor), None
-    for finding in sorted(held, key=_by_clock):
-        yield max(finding.clock, floor), finding
-
-
-def _by_clock(finding: Finding) -> tuple[int, str]:
-    return finding.clock, finding.detector
+    for candidate in sorted(held, key=by_clock):
+        yield max(candidate.clock, floor), candidate
 
 
 def tell(
-    streams: Iterable[Iterator[tuple[int, Finding | None]]],
+    streams: Iterable[Iterator[tuple[int, Candidate | None]]],
     known: dict[str, Road],
+    waiting: Queue,
     logs: Logs,
     config: Config,
     path: Path,
 ) -> Summary:
-    """Write the findings of all logs, merged, as notices, and sum them up."""
+    """Write what the queue makes of all logs' candidates, merged, as notices, and sum them up."""
     summary = Summary(
         Counter({f"Oddlog::{note}": 0 for road in known.values() for note in road.notes}),
         left_out=[log for log in logs.names if log not in known],
@@ -188,12 +186,21 @@ def tell(
     with NoticeWriter(path, config.notice_format, config.suppress_for) as notices:
         merged = heapq.merge(*streams, key=lambda item: item[0])
         ordinals = Ordinals()
-        for number, finding in enumerate(ordinals.number(found) for _, found in merged if found is not None):
+        for number, finding in enumerate(map(ordinals.number, _said(merged, waiting))):
             notices.write(finding)
             summary.notices[f"Oddlog::{finding.note}"] += 1
             (heapq.heappush if len(rarest) < _KEPT else heapq.heappushpop)(rarest, (finding.rarity, -number, finding))
     summary.rarest = [finding for _, _, finding in sorted(rarest, reverse=True)]
     return summary
+
+
+def _said(merged: Iterator[tuple[int, Candidate | None]], waiting: Queue) -> Iterator[Finding]:
+    for moment, candidate in merged:
+        # Whatever the batches: all that is due comes before the next candidate.
+        yield from waiting.all_due(moment)
+        if candidate is not None:
+            yield from waiting.take(candidate)
+    yield from waiting.all_due()
 
 
 def ahead(coming: Iterator[T], most: int = _AHEAD) -> Iterator[T]:

@@ -7,24 +7,28 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from oddlog_core.bundle import DETECTORS, About, Trained, check_free, write_bundle
-from oddlog_core.calibration import Calibration
+from oddlog_core.calibration import Calibration, fisher
 from oddlog_core.detectors.contract import FitOptions
 from oddlog_core.detectors.risk import SessionsDetector
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.sessions import LABEL
 from oddlog_core.options import FlowOptions
+from oddlog_core.span import split
 
 from oddlog import __version__
 from oddlog.errors import OddlogError
 from oddlog.logs import LOGS
 from oddlog.pipeline import Clock
+from oddlog.queueing import learn_queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
     from typing import Any
 
+    from numpy.typing import NDArray
     from oddlog_core.detectors.contract import Detector
     from oddlog_core.records import Records
 
@@ -111,6 +115,9 @@ def train(
     """
     check_free(bundle)
     trained: dict[str, Trained] = {}
+    before: dict[str, Trained] = {}
+    held_back: dict[str, dict[str, NDArray[np.float64]]] = {}
+    since: dict[str, int] = {}
     left_out: dict[str, str] = {}
     for kind in kinds(detectors):
         if kind.log not in logs.names:
@@ -152,12 +159,21 @@ def train(
         about = About(
             sum(map(len, baseline)), len(fitted.held_back), int(baseline[0].clock[0]), int(baseline[-1].clock[-1])
         )
-        calibration = Calibration.fit(fitted.held_back, fitted.per_day)
-        trained[kind.name] = Trained(fitted.detector, calibration, about)
+        trained[kind.name], before[kind.name] = (
+            Trained(one.detector, Calibration.fit(one.held_back, one.per_day), about)
+            for one in (fitted, fitted.before or fitted)
+        )
+        if fitted.detector.window is None and kind.every_record:
+            held_back.setdefault(kind.log, {})[kind.name] = fitted.held_back
+        later = split(baseline, config.train.held_back)[1]
+        since[kind.log] = max(since.get(kind.log, 0), int(later[0].clock[0]))
     if not trained:
         raise OddlogError("nothing could be learned: " + "; ".join(f"{log}: {why}" for log, why in left_out.items()))
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    write_bundle(bundle, trained, oddlog=__version__, created=created, comment=comment)
+    on_progress("the queue", 0.0)
+    chains, budget = learn_queue(logs, before, since, config)
+    on_progress("the queue", 1.0)
+    write_bundle(bundle, trained, oddlog=__version__, created=created, comment=comment, chains=chains, budget=budget)
     told = {name: one.detector.describe() for name, one in trained.items() if one.detector.on_request}
     return Learned({name: one.about for name, one in trained.items()}, left_out, told)
 
@@ -165,3 +181,16 @@ def train(
 def _records(clock: Clock, batch: Batch, labels: Labels | None) -> Records:
     records = clock.records(batch)
     return records if labels is None else replace(records, integers={**records.integers, LABEL: labels.of(batch)})
+
+
+def _joint(
+    trained: Mapping[str, Trained], held_back: Mapping[str, Mapping[str, NDArray[np.float64]]]
+) -> dict[str, Calibration]:
+    """Of the logs that several detectors score record by record: what their p-values add up to."""
+    joint = {}
+    for log, scores in held_back.items():
+        if len(scores) > 1 and len({len(score) for score in scores.values()}) == 1:
+            surprise = [-np.log(trained[name].calibration.p_value(score)) for name, score in scores.items()]
+            per_day = trained[next(iter(scores))].calibration.per_day
+            joint[log] = Calibration.fit(fisher(np.stack(surprise)), per_day)
+    return joint

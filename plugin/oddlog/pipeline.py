@@ -14,54 +14,34 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import pyarrow as pa
+from oddlog_core.calibration import fisher
 from oddlog_core.kernels.timeline import CLOCK_STATE, advance
+from oddlog_core.quality import confidence
+from oddlog_core.span import HOUR
 
-from oddlog.notices import Finding
+from oddlog.judged import Judged
+from oddlog.notices import CEILING, WEAK, Candidate, Queue
 from oddlog.packing import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pyarrow as pa
     from numpy.typing import NDArray
     from oddlog_core.bundle import Bundle, Trained
+    from oddlog_core.calibration import Calibration
     from oddlog_core.detectors.contract import Scored
     from oddlog_core.records import Records
 
     from oddlog.config import Config
     from oddlog.logs import Batch, Order
 
-__all__ = ["SCORES", "WRITTEN", "Clock", "Outcome", "Road", "roads"]
+__all__ = ["Clock", "Outcome", "Road", "queue", "roads", "threshold"]
 
 PROGRAM = 400
 """MB that the program itself, a bundle and the batch at hand take; states get what is left."""
 
 T = TypeVar("T")
-_TEXT = pa.dictionary(pa.int32(), pa.string())
-SCORES = pa.schema(
-    {
-        "log": _TEXT,
-        "uid": pa.string(),
-        "ts": pa.float64(),
-        "orig_h": _TEXT,
-        "resp_h": _TEXT,
-        "detector": _TEXT,
-        "score": pa.float64(),
-        "p_value": pa.float64(),
-        "rarity": pa.float64(),
-        "window_s": pa.float64(),
-    }
-)
-"""Columns of scores.parquet; `window_s` is the length of a host-window, null for a record."""
-
-WRITTEN: dict[str, Any] = {
-    "compression": "zstd",
-    "use_dictionary": [name for name, kind in zip(SCORES.names, SCORES.types, strict=True) if kind == _TEXT],
-    "column_encoding": {"uid": "DELTA_LENGTH_BYTE_ARRAY"}
-    | dict.fromkeys(("ts", "score", "p_value", "rarity"), "BYTE_STREAM_SPLIT"),
-    "write_statistics": ["ts", "score", "rarity"],
-}
-"""How scores.parquet is written: in two thirds of the time, and a tenth more bytes, of plain values and zstd."""
 
 
 @dataclass(slots=True)
@@ -114,7 +94,7 @@ class Outcome:
     ----------
     scores : list of pyarrow.RecordBatch
         Final scores as rows of `SCORES`, by detector.
-    findings : list of Finding
+    candidates : list of Candidate
         By detector.
     since, until : int
         The clock at its first record and at its last.
@@ -123,7 +103,7 @@ class Outcome:
     """
 
     scores: list[pa.RecordBatch]
-    findings: list[Finding]
+    candidates: list[Candidate]
     since: int
     until: int
     fell: bool = False
@@ -142,6 +122,8 @@ class Road:
     days : float
         Rarity in days from which a score is a finding.
     order : {"end", "start"}
+    joint : Calibration, optional
+        Of what the p-values of several detectors of records add up to.
 
     Attributes
     ----------
@@ -149,10 +131,19 @@ class Road:
         By detector, what scoring took; whoever sums up over roads puts one of his own here.
     """
 
-    def __init__(self, log: str, trained: list[Trained], bundle: str, days: float, order: Order) -> None:
+    def __init__(
+        self,
+        log: str,
+        trained: list[Trained],
+        bundle: str,
+        days: float,
+        order: Order,
+        joint: Calibration | None = None,
+    ) -> None:
         self.log = log
         self.clock = Clock(order)
-        self._bundle = bundle
+        self._bundle, self._days, self._joint = bundle, days, joint
+        self._started: int | None = None
         self._trained = {one.detector.name: one for one in trained}
         self._thresholds = {name: one.threshold(days) for name, one in self._trained.items()}
         self._states = {name: one.detector.new_state() for name, one in self._trained.items()}
@@ -163,25 +154,32 @@ class Road:
         """Notice types of its detectors, without the module."""
         return [one.detector.note for one in self._trained.values()]
 
-    def take(self, batch: Batch) -> Iterator[Outcome]:
-        """Score the next batch."""
-        for begun in self.begin(batch):
+    def take(self, batch: Batch, since: int | None = None) -> Iterator[Outcome]:
+        """Score the next batch, but for what was before `since`."""
+        for begun in self.begin(batch, since):
             yield begun()
 
-    def begin(self, batch: Batch) -> Iterator[Callable[[], Outcome]]:
+    def begin(self, batch: Batch, since: int | None = None) -> Iterator[Callable[[], Outcome]]:
         """Carry all state past the next batch, and give what scores it, which needs none of that state."""
-        for run in self.clock.runs(batch):
-            yield self._begin(*run)
+        for piece, records, fell in self.clock.runs(batch):
+            if since is None or records.clock[-1] >= since:
+                yield self._begin(piece, records, fell)
 
     def _begin(self, piece: Batch, records: Records, fell: bool) -> Callable[[], Outcome]:
         begun = [
             (one, self._timed(name, partial(one.detector.begin, records, self._states[name], self._thresholds[name])))
             for name, one in self._trained.items()
         ]
-        since, until = int(records.clock[0]), int(records.clock[-1])
-        return lambda: self._outcome(
-            [(one, self._timed(one.detector.name, score)) for one, score in begun], piece, since, until, fell
-        )
+        if self._started is None:
+            self._started = int(records.clock[0])
+        warm_from = self._started + min(self.warm_up, HOUR)
+
+        def end() -> Outcome:
+            parts = [(one, self._timed(one.detector.name, score)) for one, score in begun]
+            clock = records.clock
+            return self._outcome(parts, piece, int(clock[0]), int(clock[-1]), confidence(records, warm_from), fell)
+
+        return end
 
     def _timed(self, name: str, call: Callable[[], T]) -> T:
         """What a call gives, its time counted as that detector's."""
@@ -204,7 +202,13 @@ class Road:
     def export(self) -> dict[str, Any]:
         """State as a tree of dicts, lists, numbers, strings and arrays."""
         states = {name: one.detector.export_state(self._states[name]) for name, one in self._trained.items()}
-        return {"clock": self.clock.state.copy(), "bad": self.clock.bad, "states": states, "kinds": self._kinds()}
+        return {
+            "clock": self.clock.state.copy(),
+            "bad": self.clock.bad,
+            "started": self._started,
+            "states": states,
+            "kinds": self._kinds(),
+        }
 
     def _kinds(self) -> dict[str, str]:
         """By detector, what its state is of, of this bundle alone unless it knows better, and how large it may be."""
@@ -238,6 +242,7 @@ class Road:
     def restore(self, exported: dict[str, Any]) -> list[str]:
         """Take over what `export` exported; the detectors that start afresh, since it has no state of their kind."""
         self.clock.state, self.clock.bad = exported["clock"].copy(), exported["bad"]
+        self._started = exported["started"]
         kinds, afresh = self._kinds(), []
         for name, one in self._trained.items():
             if exported["kinds"].get(name) == kinds[name]:
@@ -247,105 +252,41 @@ class Road:
         return afresh
 
     def _outcome(
-        self, parts: list[tuple[Trained, Scored]], batch: Batch | None, since: int, until: int, fell: bool = False
-    ) -> Outcome:
-        scores, findings = [], []
-        for one, scored in parts:
-            p_value = one.calibration.p_value(scored.score)
-            rarity = 1 / (p_value * one.calibration.per_day)
-            odd = np.flatnonzero(scored.odd).tolist()
-            findings += [self._finding(one, scored, i, float(rarity[i]), batch) for i in odd]
-            scores.append(self._rows(one, scored, p_value, rarity, batch))
-        # As `score` orders them: a window that closes is told of by each detector in turn, all at one moment.
-        findings.sort(key=lambda finding: (finding.clock, finding.detector))
-        return Outcome(scores, findings, since, until, fell)
-
-    def _rows(
         self,
-        one: Trained,
-        scored: Scored,
-        p_value: NDArray[np.float64],
-        rarity: NDArray[np.float64],
+        parts: list[tuple[Trained, Scored]],
         batch: Batch | None,
-    ) -> pa.RecordBatch:
-        final = np.flatnonzero(scored.final)
-        score = scored.score[final]
-        n = len(final)
-        if scored.host is None and batch is not None:
-            uid, orig_h, resp_h, ts = (batch.table[name] for name in ("uid", "id.orig_h", "id.resp_h", "ts"))
-            if not one.detector.every_record:
-                rows = pa.array(scored.row[final])
-                uid, orig_h, resp_h, ts = (column.take(rows) for column in (uid, orig_h, resp_h, ts))
-            ts = np.asarray(ts.cast(pa.int64())) / 1e6
-            window = pa.nulls(n, pa.float64())
-        else:
-            hosts, since = scored.host or [], scored.since if scored.since is not None else final
-            uid, resp_h = pa.nulls(n, pa.string()), pa.nulls(n, pa.string()).dictionary_encode()
-            orig_h = pa.array([hosts[int(i)] for i in final], pa.string()).dictionary_encode()
-            ts = since[final] / 1e6
-            window = pa.array(np.full(n, one.detector.window / 1e6 if one.detector.window else np.nan))
-        same = pa.array(np.zeros(n, np.int32))
-        columns = [
-            pa.DictionaryArray.from_arrays(same, pa.array([self.log])),
-            uid,
-            pa.array(ts),
-            orig_h,
-            resp_h,
-            pa.DictionaryArray.from_arrays(same, pa.array([one.detector.name])),
-            pa.array(score),
-            pa.array(p_value[final]),
-            pa.array(rarity[final]),
-            window,
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=SCORES)
-
-    def _finding(self, one: Trained, scored: Scored, i: int, rarity: float, batch: Batch | None) -> Finding:
-        row = int(scored.row[i])
-        record: dict[str, Any] = {}
-        of_window = scored.host is not None and (row < 0 or not one.detector.tells_records)
-        if of_window and scored.host is not None and scored.since is not None:
-            record["id.orig_h"], ts = scored.host[i] or None, int(scored.since[i])
-        elif batch is not None:
-            record = _record(batch, row)
-            ts = record["ts"]
-        return Finding(
-            log=self.log,
-            detector=one.detector.name,
-            note=one.detector.note,
-            clock=int(scored.clock[i]),
-            ts=ts,
-            uid=record.get("uid"),
-            orig_h=record.get("id.orig_h"),
-            orig_p=record.get("id.orig_p"),
-            resp_h=record.get("id.resp_h"),
-            resp_p=record.get("id.resp_p"),
-            # NTLM and DCE-RPC come over TCP, and their logs do not say so.
-            proto="tcp" if self.log in {"ntlm", "dce_rpc"} and not of_window else record.get("proto"),
-            service=record.get("service"),
-            username=record.get("username"),
-            window=one.detector.window,
-            score=float(scored.score[i]),
-            rarity=rarity,
-            reasons=one.detector.explain(scored, i),
-            bundle=self._bundle,
-            record={} if of_window else record,
-            context=one.detector.context(scored, i),
-        )
-
-
-def _record(batch: Batch, row: int) -> dict[str, Any]:
-    """The fields of a record that are set, times and intervals in microseconds."""
-    fields = {}
-    for name, column in zip(batch.table.schema.names, batch.table.columns, strict=True):
-        value = column[row]
-        if value.is_valid:
-            fields[name] = value.value if pa.types.is_temporal(value.type) else value.as_py()
-    return fields
+        since: int,
+        until: int,
+        believed: tuple[NDArray[np.float64], NDArray[np.bool_]] | None = None,
+        fell: bool = False,
+    ) -> Outcome:
+        scores, candidates = [], []
+        p_values = [one.calibration.p_value(scored.score) for one, scored in parts]
+        records = [n for n, (one, scored) in enumerate(parts) if scored.host is None and one.detector.every_record]
+        joint = self._joint if len(records) > 1 else None
+        if joint is not None:
+            surprise = -np.log(np.stack([p_values[number] for number in records]))
+            together, lead = joint.p_value(fisher(surprise)), np.array(records)[surprise.argmax(axis=0)]
+        for number, ((one, scored), p_value) in enumerate(zip(parts, p_values, strict=True)):
+            p, per_day, mine = p_value, one.calibration.per_day, scored.final
+            if number in records and joint is not None:
+                p, per_day, mine = together, joint.per_day, lead == number
+            if scored.host is None and believed is not None:
+                p = p ** believed[0][scored.row]
+            rarity = 1 / (p * per_day)
+            past = rarity >= self._days
+            odd = past & mine if scored.host is None and one.detector.threshold is None else scored.odd
+            # A host-window past the threshold was told of as soon as it was certain, and is no second time.
+            weak = (rarity >= WEAK) & ~past & mine
+            judged = Judged(self.log, self._bundle, one, scored, p_value, rarity, batch, believed)
+            candidates += [judged.candidate(i, odd=bool(odd[i])) for i in np.flatnonzero(odd | weak).tolist()]
+            scores.append(judged.rows())
+        return Outcome(scores, candidates, since, until, fell)
 
 
 def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
-    """A road for each log that the bundle knows, all sharing `notices_per_day` evenly, and memory by appetite."""
-    days = len(bundle.trained) / config.notices_per_day
+    """A road for each log that the bundle knows, all sharing memory by appetite."""
+    days = threshold(bundle, config)
     logs = dict.fromkeys(one.detector.log for one in bundle.trained.values())
     shares = sum(one.detector.appetite for one in bundle.trained.values())
     for one in bundle.trained.values():
@@ -357,6 +298,22 @@ def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
             bundle.digest,
             days,
             config.conn.order,
+            bundle.joint.get(log),
         )
         for log in logs
     }
+
+
+def queue(bundle: Bundle, config: Config) -> Queue:
+    """What decides which of the roads' candidates are told."""
+    return Queue(
+        bundle.chains, threshold(bundle, config), config.suppress_for, max(round(CEILING * config.notices_per_day), 1)
+    )
+
+
+def threshold(bundle: Bundle, config: Config) -> float:
+    """Rarity in days from which a score is a finding."""
+    n_queues = len(bundle.trained) + (bundle.chains is not None)
+    if bundle.budget is None:
+        return n_queues / config.notices_per_day
+    return bundle.budget.threshold(config.notices_per_day, n_queues)

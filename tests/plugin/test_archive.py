@@ -77,7 +77,8 @@ def test_pandas_opens_the_scores_with_a_row_for_every_record(scored, starter_bun
         mine = frame[frame["detector"] == one.detector.name]
         assert set(mine["log"]) == {one.detector.log}
         np.testing.assert_array_equal(mine["p_value"], one.calibration.p_value(mine["score"].to_numpy()))
-        np.testing.assert_allclose(mine["rarity"], 1 / (mine["p_value"] * one.calibration.per_day))
+        # Less where the sensor saw little of a record, or the log had just begun.
+        assert (mine["rarity"] <= 1 / (mine["p_value"] * one.calibration.per_day) * (1 + 1e-9)).all()
 
 
 def test_notices_of_all_logs_are_in_clock_order(scored):
@@ -152,8 +153,8 @@ def test_every_notice_on_a_record_has_its_row_in_the_scores(scored):
     out, _, _ = scored
     rows = {(row.uid, round(row.ts, 6), row.score) for row in scores(out).itertuples()}
     # A host-window that a record decided is a row without one.
-    of_window = {row.detector for row in scores(out).itertuples() if not np.isnan(row.window_s)}
-    said = [notice for notice in notices(out) if "uid" in notice and notice["oddlog"]["detector"] not in of_window]
+    others = {row.detector for row in scores(out).itertuples() if not np.isnan(row.window_s)} | {"incident"}
+    said = [notice for notice in notices(out) if "uid" in notice and notice["oddlog"]["detector"] not in others]
     assert said
     assert {(notice["uid"], notice["oddlog"]["ts"], notice["oddlog"]["score"]) for notice in said} <= rows
 
@@ -175,8 +176,14 @@ def test_blocks_of_another_size_and_gzip_give_the_same_files(
             (folder / f"{log.name}.gz").write_bytes(gzip.compress(log.read_bytes(), 1))
     archive.score(open_logs([folder], block_bytes=block_bytes), starter_bundle, MANY, tmp_path / "found")
     logs = {log.name.partition(".")[0] for log in folder.iterdir()}
-    expected = [notice for notice in notices(out) if notice["oddlog"]["log"] in logs]
-    assert notices(tmp_path / "found") == expected
+    # What chains together is of all logs.
+    told, again = (
+        [one for one in notices(folder) if one["oddlog"]["log"] in logs and one["note"] != "Oddlog::Incident"]
+        for folder in (out, tmp_path / "found")
+    )
+    assert again == told
+    if len(logs) == 3:
+        assert notices(tmp_path / "found") == notices(out)
     frame = scores(out)
     pd.testing.assert_frame_equal(in_order(scores(tmp_path / "found")), in_order(frame[frame["log"].isin(logs)]))
 
@@ -230,7 +237,7 @@ def test_a_run_replaces_an_earlier_ones_files(small_office, logon_bundle, tmp_pa
     (tmp_path / "scores.parquet").write_text("earlier scores")
     (tmp_path / ".notice.log.draft").write_text("half a notice of a run that was killed")
     archive.score(open_logs([small_office.attacked / "ntlm.log"]), logon_bundle, MANY, tmp_path)
-    assert {notice["note"] for notice in notices(tmp_path)} == {"Oddlog::Odd_NTLM_Logon"}
+    assert {notice["oddlog"]["log"] for notice in notices(tmp_path)} == {"ntlm"}
     assert set(scores(tmp_path)["log"]) == {"ntlm"}
 
 

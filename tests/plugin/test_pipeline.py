@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oddlog.config import Config
+from oddlog.judged import SCORES
 from oddlog.logs import Decoder, open_logs
 from oddlog.logs.batch import concat
 from oddlog.notices import message
 from oddlog.packing import pack, unpack
-from oddlog.pipeline import SCORES, Clock, roads
+from oddlog.pipeline import Clock, roads, threshold
 from oddlog_core.bundle import read_bundle
 from oddlog_core.detectors.autoencoder import Beside
 from oddlog_core.detectors.behaviour import Behaviour, Behaviours, Map
@@ -52,7 +54,7 @@ def told(outcomes):
     """Rows of the scores file, then the findings: each detector's in order, whose turn it is follows from the cuts."""
     outcomes = list(outcomes)
     rows = [row for outcome in outcomes for scores in outcome.scores for row in scores.to_pylist()]
-    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    findings = [one.tell() for outcome in outcomes for one in outcome.candidates if one.odd]
     return sorted(rows, key=lambda row: row["detector"]), sorted(findings, key=lambda finding: finding.detector)
 
 
@@ -132,14 +134,13 @@ def test_scores_are_rows_of_the_contract(road, batches, log):
 @pytest.mark.parametrize("log", LOGS)
 def test_a_finding_is_what_passes_the_threshold_and_tells_of_its_record(road, batches, log, starter_bundle):
     rows, findings = whole(road(log), batches[log])
-    days = len(starter_bundle.trained) / CONFIGS[log].notices_per_day
+    days = threshold(starter_bundle, CONFIGS[log])
     trained = {name: one for name, one in starter_bundle.trained.items() if one.detector.log == log}
-    thresholds = {name: one.calibration.threshold(days) for name, one in trained.items()}
     # A host-window is told of as a whole, or by the record in it that decided.
     key, whole_of = ("detector", "ts", "orig_h"), 3_600_000_000
     if log != "dce_rpc":
         key, whole_of = (*key, "uid", "resp_h"), 1
-    odd = {tuple(row[name] for name in key) for row in rows if row["score"] >= thresholds[row["detector"]]}
+    odd = {tuple(row[name] for name in key) for row in rows if row["rarity"] >= days}
     assert {name for name, *_ in odd} == set(trained)
     found = [
         tuple({"ts": finding.ts // whole_of * whole_of / 1e6}.get(name) or getattr(finding, name) for name in key)
@@ -231,11 +232,19 @@ def test_calls_as_regular_as_a_machines_are_told_with_their_interval(starter_bun
     assert "It has been calling there every 300 s for at least 2 h." in message(findings[-1])
 
 
-def test_detectors_share_the_notices_of_a_day_evenly(starter_bundle):
-    few, many = (roads(starter_bundle, Config(notices_per_day=n)) for n in (20, 100_000))
-    assert set(few) == set(many) == set(LOGS)
-    for log in LOGS:
-        calibrations = [one.calibration for one in starter_bundle.trained.values() if one.detector.log == log]
-        n = len(starter_bundle.trained)
-        assert list(few[log]._thresholds.values()) == [one.threshold(n / 20) for one in calibrations]
-        assert list(many[log]._thresholds.values()) == [one.threshold(n / 100_000) for one in calibrations]
+def test_one_rarity_is_the_threshold_of_all_detectors_and_follows_from_the_budget(starter_bundle):
+    for n in (20, 100_000):
+        config = Config(notices_per_day=n)
+        days = threshold(starter_bundle, config)
+        found = roads(starter_bundle, config)
+        assert set(found) == set(LOGS)
+        for log in LOGS:
+            mine = [one for one in starter_bundle.trained.values() if one.detector.log == log]
+            assert list(found[log]._thresholds.values()) == [one.threshold(days) for one in mine]
+
+
+def test_without_a_counted_budget_detectors_and_chains_share_it_evenly(starter_bundle):
+    uncounted = dataclasses.replace(starter_bundle, budget=None)
+    assert threshold(uncounted, Config(notices_per_day=20)) == (len(starter_bundle.trained) + 1) / 20
+    unchained = dataclasses.replace(uncounted, chains=None)
+    assert threshold(unchained, Config(notices_per_day=20)) == len(starter_bundle.trained) / 20

@@ -13,7 +13,7 @@ from live import CONFIG, Office, Sensor, notices
 from oddlog import cli
 from oddlog.tail import lock
 
-DEADLINE = 30.0
+DEADLINE = 120.0
 
 
 @pytest.fixture(scope="module")

@@ -127,13 +127,26 @@ class AutoencoderDetector(Detector):
         scaling = learn_scaling(features, spec, to_one=options.flow.loss == "bce")
         model, _ = flow.train(features, spec, scaling, options.flow, options.progress)
         learned = Learned(spec, scaling, options.flow.architecture, transformer.usual)
-        detector = cls(learned, transformer.relations, flow.export(model, features.shape[1]))
+        exported = flow.export(model, features.shape[1])
+        before = cls(learned, transformer.relations, exported)
+        later = [transformer.transform(batch) for batch in held_back]
         some = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_RECORDS)).astype(np.int64))
-        (narrow,) = detector._run(["bottleneck"], features[some])
-        behaviours = Behaviours.learn(narrow, some, learned_from, options.seed)
-        detector.beside = Beside(UsualFlows.learn(learned_from), behaviours)
-        scores = [detector._score(transformer.transform(batch)) for batch in held_back]
-        return Fitted(detector, np.concatenate(scores), per_day(baseline))
+        (narrow,) = before._run(["bottleneck"], features[some])
+        beside = Beside(UsualFlows.learn(baseline), Behaviours.learn(narrow, some, learned_from, options.seed))
+        scores = np.concatenate([before._score(part) for part in later])
+        fitted = Fitted(before, scores, per_day(baseline))
+        if transformer.relations is None:
+            return Fitted(cls(learned, None, exported, beside), scores, per_day(baseline), fitted)
+        # What was held back has been judged; what it knows of who is usual is worth having. More habits are narrower
+        # ones: scores by what half of the baseline knew would make later ones look odder than they are.
+        relations, judged = Relations.learn(baseline)
+        detector = cls(learned, relations, exported, beside)
+        evidence = slice(len(spec.numbers), len(spec.numbers) + len(spec.evidence))
+        start = len(features)
+        for part in later:
+            part[:, evidence] = judged[start : start + len(part)]
+            start += len(part)
+        return Fitted(detector, np.concatenate([detector._score(part) for part in later]), per_day(baseline), fitted)
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""

@@ -76,14 +76,17 @@ class Fitted:
     ----------
     detector : Detector
     held_back : (n,) float64
-        Scores of the latest part of the baseline.
+        Scores of the latest part of the baseline, none by a detector that had learned from that record.
     per_day : float
         Scores a day in the whole baseline.
+    before : Fitted, optional
+        As it was when it had learned from nothing of the latest part; None where it never does.
     """
 
     detector: Detector
     held_back: NDArray[np.float64]
     per_day: float
+    before: Fitted | None = None
 
 
 @dataclass(frozen=True, slots=True)

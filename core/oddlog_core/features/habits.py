@@ -1,8 +1,9 @@
 """What a baseline makes of a value among others: how likely it is there, and which amount is typical.
 
 Records are judged against the baseline alone, which does not change while scoring. The baseline's own records are
-judged too, for a model to learn from: every stretch of time by all the others, as if it were new. Else a host that
-came once, for an hour and a thousand connections, would teach that such hosts are usual.
+judged too, to learn how surprising is usual: every stretch of time as if it were new, in the earlier half by all the
+others, in the later by what was before it. Else a host that came once, for an hour and a thousand connections, would
+teach that such hosts are usual; and hosts that come and stay, that none ever come.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BLOCKS", "Chain", "Typical", "blocks"]
+__all__ = ["BLOCKS", "Chain", "Typical", "apart", "blocks"]
 
 BLOCKS = 8
 """Stretches of a baseline that are judged by each other."""
@@ -39,6 +40,13 @@ _FEWEST = 3
 def blocks(n: int) -> NDArray[np.int64]:
     """Which stretch of a baseline each of its records is in, (n,)."""
     return np.arange(n) * BLOCKS // max(n, 1)
+
+
+def apart(inside: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How often each was elsewhere, as each stretch is judged, given how often it was inside of it, (n, BLOCKS)."""
+    before = np.cumsum(inside, axis=1) - inside
+    others = inside.sum(axis=1, keepdims=True) - inside
+    return np.where(np.arange(BLOCKS) < BLOCKS // 2, others, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,7 @@ class Chain:
     def learn(
         cls, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64]
     ) -> tuple[Self, NDArray[np.float64]]:
-        """Count a baseline's records, in log order, and judge them, each stretch by all the others.
+        """Count a baseline's records, in log order, and judge them, each stretch as if it were new.
 
         Returns
         -------
@@ -144,14 +152,12 @@ class Chain:
         _, first, row = np.unique(joined(contexts[0], values), return_index=True, return_inverse=True)
         contexts, values = [context[first] for context in contexts], values[first]
         inside = np.bincount(row * BLOCKS + block, minlength=len(first) * BLOCKS).reshape(-1, BLOCKS)
-        often = inside.sum(axis=1)
+        often, of_others = inside.sum(axis=1), apart(inside)
         surprise = np.empty(n)
         for number in range(BLOCKS):
-            there, elsewhere = np.flatnonzero(inside[:, number]), np.flatnonzero(often > inside[:, number])
+            there, elsewhere = np.flatnonzero(inside[:, number]), np.flatnonzero(of_others[:, number])
             others = cls.of(
-                [context[elsewhere] for context in contexts],
-                values[elsewhere],
-                (often - inside[:, number])[elsewhere],
+                [context[elsewhere] for context in contexts], values[elsewhere], of_others[elsewhere, number]
             )
             judged = np.empty(len(first))
             judged[there] = others.surprise([context[there] for context in contexts], values[there])

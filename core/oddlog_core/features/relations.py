@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
-from oddlog_core.features.habits import Chain, Typical
+from oddlog_core.features.habits import BLOCKS, Chain, Typical, apart, blocks
 from oddlog_core.features.keys import joined, of_categories, of_integers
+from oddlog_core.features.rhythm import failed
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.records import MISSING
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "logarithms", "place"]
 
 RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
-"""How much less likely than usual for such a connection each is, in nats: the destination for this source and service,
-the service for this source, the source for this destination's service, the destination for this source at all."""
+"""How much less likely than usual for such a connection each is, in nats, or in standard deviations where those are
+larger: the destination for this source and service, the service for this source, the source for this destination's
+service, the destination for this source at all. A source that the baseline never had is one surprise, not four."""
 
 AMOUNTS = ("duration", "orig_bytes", "resp_bytes")
 UNLIKE = tuple(f"unlike_{name}" for name in AMOUNTS)
@@ -35,8 +37,9 @@ UNLIKE = tuple(f"unlike_{name}" for name in AMOUNTS)
 Among = Literal["source", "destination", "port"]
 _AMONG: tuple[Among | None, ...] = (None, "port", "destination", "source")
 
-# Nats, and standard deviations of logarithms: less is no habit but rounding.
-_LEAST_SURPRISE, _LEAST_SPREAD = 0.5, 0.1
+# Standard deviations of surprises, in nats, and of logarithms: less is no habit but rounding.
+_LEAST_SURPRISE, _LEAST_SPREAD = 1.0, 0.1
+_NEW_SOURCE = RELATIONS.index("new_source")
 _INTERNAL, _EXTERNAL, _MULTICAST, _NAMELESS = range(4)
 _PLACES = ("inside", "internet", "multicast", "unknown")
 
@@ -93,6 +96,11 @@ def logarithms(records: Records) -> NDArray[np.float64]:
     return np.where(amounts == MISSING, np.nan, np.log1p(np.maximum(amounts, 0)))
 
 
+def _carried(records: Records) -> NDArray[np.float64]:
+    """The same where something could be carried: that a connection failed does not make its nothing an odd amount."""
+    return np.where(failed(records)[:, None], np.nan, logarithms(records))
+
+
 @dataclass(frozen=True, slots=True)
 class Relations:
     """A baseline's relations.
@@ -105,11 +113,14 @@ class Relations:
         How surprising each relation usually is.
     amounts : Typical
         Of the logarithms of `AMOUNTS`.
+    newcomer : float
+        Nats that a connection of a new source is worth: minus the logarithm of how many of the baseline's were such.
     """
 
     chains: Mapping[str, Chain]
     usual: Mapping[str, Typical]
     amounts: Typical
+    newcomer: float
 
     @classmethod
     def learn(cls, baseline: Sequence[Records]) -> tuple[Self, NDArray[np.float64]]:
@@ -119,7 +130,7 @@ class Relations:
         -------
         relations : Relations
         judged : (n, 7) float64
-            As `judge` gives it, every stretch of the baseline judged by the others.
+            As `judge` gives it, every stretch of the baseline judged as if it were new.
         """
         asked, contexts = zip(*map(_questions, baseline), strict=True)
         chains, usual, columns = {}, {}, []
@@ -130,12 +141,12 @@ class Relations:
             usual[name], expected = Typical.learn(
                 _end_to_end([part.usual for part in parts]), surprise[:, None], _LEAST_SURPRISE
             )
-            columns.append(surprise - expected[:, 0, 0])
-        logged = np.concatenate([logarithms(batch) for batch in baseline])
+            columns.append(_beyond(surprise, expected))
+        logged = np.concatenate([_carried(batch) for batch in baseline])
         amounts, expected = Typical.learn(_end_to_end(contexts), logged, _LEAST_SPREAD)
-        return cls(chains, usual, amounts), np.concatenate(
-            [np.stack(columns, axis=1), _unlike(logged, expected)], axis=1
-        )
+        alone = _alone(np.concatenate([_source(questions) for questions in asked]))
+        relations = cls(chains, usual, amounts, float(-np.log((alone.sum() + 1) / (len(alone) + 1))))
+        return relations, relations._together(columns, alone, _unlike(logged, expected))
 
     def judge(self, records: Records) -> NDArray[np.float64]:
         """Judge connections by the baseline.
@@ -150,9 +161,18 @@ class Relations:
         for name in RELATIONS:
             asked = questions[name]
             surprise = self.chains[name].surprise(asked.contexts, asked.value)
-            columns.append(surprise - self.usual[name].expected(asked.usual)[:, 0, 0])
-        unlike = _unlike(logarithms(records), self.amounts.expected(contexts))
-        return np.concatenate([np.stack(columns, axis=1), unlike], axis=1)
+            columns.append(_beyond(surprise, self.usual[name].expected(asked.usual)))
+        never = self.chains["new_service"].often([_source(questions)], questions["new_service"].value)[:, 1] == 0
+        return self._together(columns, never, _unlike(_carried(records), self.amounts.expected(contexts)))
+
+    def _together(
+        self, columns: Sequence[NDArray[np.float64]], new: NDArray[np.bool_], unlike: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """All evidence; a new source's is that it is new."""
+        relations = np.stack(columns, axis=1)
+        relations[new] = 0.0
+        relations[new, _NEW_SOURCE] = self.newcomer
+        return np.concatenate([relations, unlike], axis=1)
 
     def often(self, records: Records) -> dict[str, NDArray[np.int64]]:
         """How often the baseline had what each of `RELATIONS` asks for, and out of how many connections, (n, 2)."""
@@ -171,10 +191,10 @@ class Relations:
 
     def save(self, path: Path) -> None:
         """Write a file that NumPy opens as it opens its own .npz."""
-        parts: dict[str, Chain | Typical] = {"amounts": self.amounts}
-        parts |= {f"chain-{name}": chain for name, chain in self.chains.items()}
-        parts |= {f"usual-{name}": usual for name, usual in self.usual.items()}
-        write_tables(path, {name: part.arrays() for name, part in parts.items()})
+        parts = {"amounts": self.amounts.arrays(), "newcomer": {"nats": np.array([self.newcomer])}}
+        parts |= {f"chain-{name}": chain.arrays() for name, chain in self.chains.items()}
+        parts |= {f"usual-{name}": usual.arrays() for name, usual in self.usual.items()}
+        write_tables(path, parts)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -182,12 +202,28 @@ class Relations:
         parts = read_tables(path)
         chains = {name: Chain.of_arrays(parts[f"chain-{name}"]) for name in RELATIONS}
         usual = {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in RELATIONS}
-        return cls(chains, usual, Typical.of_arrays(parts["amounts"]))
+        return cls(chains, usual, Typical.of_arrays(parts["amounts"]), float(parts["newcomer"]["nats"][0]))
 
 
 def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[np.int64]]:
     """Keys of each kind over all batches."""
     return [np.concatenate(keys) for keys in zip(*batches, strict=True)]
+
+
+def _source(questions: Mapping[str, _Question]) -> NDArray[np.int64]:
+    return questions["new_service"].contexts[0]
+
+
+def _alone(sources: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether a baseline's records are of a source that is new to it, each stretch judged as if it were new."""
+    _, row = np.unique(sources, return_inverse=True)
+    block = blocks(len(sources))
+    inside = np.bincount(row * BLOCKS + block, minlength=(row.max(initial=-1) + 1) * BLOCKS).reshape(-1, BLOCKS)
+    return np.asarray(apart(inside)[row, block] == 0)
+
+
+def _beyond(surprise: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray((surprise - expected[:, 0, 0]) / expected[:, 1, 0])
 
 
 def _unlike(logged: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["COUNTS", "SLOT", "STATISTICS", "WARM_UP", "Rhythm", "Usual", "learn_usual"]
+__all__ = ["COUNTS", "SLOT", "STATISTICS", "WARM_UP", "Rhythm", "Usual", "failed", "learn_usual"]
 
 HALF_LIVES = {"10s": 10.0, "1m": 60.0, "10m": 600.0, "1h": 3600.0}
 """Seconds in which the weight of what happened halves. Kitsune's are a fifth of a second to 100 seconds, for packets;
@@ -217,9 +217,14 @@ def _keys(records: Records) -> tuple[NDArray[np.int64], ...]:
     return source, service, joined(source, service), pair, (source > destination).astype(np.int64)
 
 
-def _values(records: Records) -> dict[str, NDArray[np.float64]]:
+def failed(records: Records) -> NDArray[np.bool_]:
+    """Whether each connection came to nothing, by its state, (n,)."""
     state = records.categories["conn_state"]
-    out = {"failed": np.array([*(value in _FAILED for value in state.values), False], np.float64)[state.codes]}
+    return np.array([*(value in _FAILED for value in state.values), False])[state.codes]
+
+
+def _values(records: Records) -> dict[str, NDArray[np.float64]]:
+    out = {"failed": failed(records).astype(np.float64)}
     for value, name in (("sent", "orig_bytes"), ("got", "resp_bytes")):
         amounts = records.integers[name]
         out[value] = np.where(amounts == MISSING, np.nan, np.log1p(np.maximum(amounts, 0)))

@@ -7,7 +7,7 @@ import io
 import logging
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,10 +15,12 @@ from torch import nn
 
 from oddlog_core.features.conn import TIME_OF_DAY
 from oddlog_core.features.relations import RELATIONS
+from oddlog_core.training import captured
 from oddlog_core.training.architectures import ARCHITECTURES
+from oddlog_core.training.resident import BATCH, Resident
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -27,17 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Epoch", "FlowAutoencoder", "Resident", "export", "fit", "train"]
 
-# Records of a step; fewer where an epoch would else have less than `_STEPS`: at 4,096 a log of 1,600 records was one
-# step an epoch, and its later part had five times the loss.
-BATCH, _LEAST_BATCH = 4096, 64
-_STEPS = 64
 LEARNING_RATE = {"adam": 5e-3, "sgd": 5e-2}
+# The rate rises by this power of how much larger a batch is.
+_LARGER = 2 / 3
 MOMENTUM = 0.9
 EMBEDDED = 8
 # Past this many records seen in training the loss hardly falls; a long baseline needs fewer passes.
 ENOUGH = 6_000_000
-# The latest part of the training records, by which training is stopped.
-_VALIDATION = 0.1
 _PATIENCE = 5
 # What all reconstructed columns can say together, in nats, where each errs as one training record in 100 does: they
 # correlate, and sixty times the same burst must not outweigh who connected to whom.
@@ -51,8 +49,6 @@ _FURTHEST = 8.0
 # Logits beyond are as good as certain, and their exponentials stay finite.
 _SUREST = 30.0
 _SAMPLE = 20_000
-# Records at once where all are computed: what they take stays in the processor's cache.
-_PIECE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +140,16 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
         chosen = torch.gather(expected, 1, codes + self.offset)
         return torch.log(torch.exp(expected) @ self.block) - chosen
 
-    def errors(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Errors of numbers and codes, evidence, numbers and codes expected, and bottleneck."""
-        z, known, evidence, codes = self.split(features)
+    def errors(self, z: torch.Tensor, known: torch.Tensor, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Errors of numbers and codes, numbers and codes expected, and bottleneck."""
         numbers, coded, narrow = self.reconstruct(z, codes)
         apart = z - numbers
-        return torch.cat([apart * apart * known, self.surprise(coded, codes)], dim=1), evidence, numbers, coded, narrow
+        return torch.cat([apart * apart * known, self.surprise(coded, codes)], dim=1), numbers, coded, narrow
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Raw features to score, error by column in nats, expected numbers (scaled), expected codes and bottleneck."""
-        error, evidence, numbers, coded, narrow = self.errors(features)
+        z, known, evidence, codes = self.split(features)
+        error, numbers, coded, narrow = self.errors(z, known, codes)
         nats = torch.log(error / self.rare + 1.0) * self.weight
         if self.n_evidence:
             unlike = evidence[:, self.n_relations :]
@@ -220,53 +216,15 @@ def train(
     model = FlowAutoencoder(spec, scaling, options, sample)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     resident = Resident.of(model, features)
-    epochs = max(1, min(options.epochs, -(-ENOUGH // resident.n_train)))
-    history = fit(model, resident, options, epochs, progress)
+    # Steps move a model, however many records one takes.
+    most = -(-ENOUGH * max(resident.batch(options) // BATCH, 1) // resident.n_train)
+    history = fit(model, resident, options, max(1, min(options.epochs, most)), progress)
+    # By column, each in one piece: half the time of a quantile along the first axis.
+    rare = np.quantile(np.ascontiguousarray(resident.errors(model).T), _RARE, axis=1)
     model.to("cpu").eval()
     with torch.no_grad():
-        errors = torch.cat([model.errors(part)[0] for part in torch.from_numpy(features).split(_PIECE)])
-        # By column, each in one piece: half the time of a quantile along the first axis.
-        rare = np.quantile(np.ascontiguousarray(errors.numpy().T), _RARE, axis=1)
         model.rare.copy_(torch.from_numpy(rare).clamp(min=_LEAST_ERROR))
     return model, history
-
-
-@dataclass(frozen=True, slots=True)
-class Resident:
-    """A baseline in memory as a model takes it: scaled numbers, whether each is set, codes, and where training ends.
-
-    Attributes
-    ----------
-    z, known : (n_records, n_numbers) float32 tensor
-    codes : (n_records, n_coded) int64 tensor
-    n_train : int
-        Records that are learned from; the later ones tell when to stop.
-    """
-
-    z: torch.Tensor
-    known: torch.Tensor
-    codes: torch.Tensor
-    n_train: int
-
-    @classmethod
-    def of(cls, model: FlowAutoencoder, features: NDArray[np.float64]) -> Self:
-        """Features as `train` takes them, on the model's device."""
-        n = len(features)
-        parts = [model.split(part.to(model.slope.device)) for part in torch.from_numpy(features).split(_PIECE)]
-        z, known, _, codes = (torch.cat(column) for column in zip(*parts, strict=True))
-        return cls(z, known, codes, max(n - int(n * _VALIDATION), 1))
-
-    def loss(self, model: FlowAutoencoder, rows: torch.Tensor) -> torch.Tensor:
-        """Loss of some records. `index_select` takes a third of the time of an index in brackets."""
-        return model.loss(
-            self.z.index_select(0, rows), self.known.index_select(0, rows), self.codes.index_select(0, rows)
-        )
-
-    def validation(self, model: FlowAutoencoder) -> float:
-        """Loss of the later records."""
-        later = slice(min(self.n_train, len(self.z) - 1), None)
-        with torch.no_grad():
-            return float(model.loss(self.z[later], self.known[later], self.codes[later]))
 
 
 def fit(
@@ -288,32 +246,12 @@ def fit(
     progress : callable
         Called with the share done, 0 to 1.
     """
-    n_train, device = resident.n_train, resident.z.device
-    batch = min(BATCH, max(_LEAST_BATCH, n_train // _STEPS))
-    rate = LEARNING_RATE[options.optimizer]
-    parameters = model.parameters()
-    optimizer = (
-        torch.optim.Adam(parameters, lr=rate)
-        if options.optimizer == "adam"
-        else torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
-    )
-    schedule = (
-        torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * -(-n_train // batch))
-        if options.schedule == "one-cycle"
-        else torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    )
+    batch = resident.batch(options)
+    passes = _on_gpu if resident.z.is_cuda else _passes
     history: list[Epoch] = []
-    best = copy.deepcopy(model.state_dict())
-    for epoch in range(epochs):
-        total = torch.zeros((), device=device)
-        for rows in torch.randperm(n_train).to(device).split(batch):
-            loss = resident.loss(model, rows)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.detach() * len(rows)
-        history.append(Epoch(float(total) / n_train, resident.validation(model)))
+    best: dict[str, torch.Tensor] = {}
+    for epoch, training in zip(range(epochs), passes(model, resident, options, epochs, batch), strict=False):
+        history.append(Epoch(training, resident.validation(model)))
         progress((epoch + 1) / epochs)
         lowest = min(range(len(history)), key=lambda number: history[number].validation)
         if lowest == epoch:
@@ -322,6 +260,60 @@ def fit(
             break
     model.load_state_dict(best)
     return history
+
+
+def _passes(
+    model: FlowAutoencoder, resident: Resident, options: FlowOptions, epochs: int, batch: int
+) -> Iterator[float]:
+    """Pass over the training part, again and again; the mean loss of each pass."""
+    n_train = resident.n_train
+    optimizer, schedule = _optimizer(model.parameters(), options, epochs * -(-n_train // batch), batch)
+    while True:
+        total = torch.zeros(())
+        for rows in torch.randperm(n_train).split(batch):
+            loss = resident.loss(model, rows)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.detach() * len(rows)
+        yield float(total) / n_train
+
+
+def _on_gpu(
+    model: FlowAutoencoder, resident: Resident, options: FlowOptions, epochs: int, batch: int
+) -> Iterator[float]:
+    """The same on a GPU, where every batch is full."""
+
+    def rates() -> Iterator[tuple[float, float]]:
+        # Of an optimizer that has nothing to do: torch's schedules turn one, and know no graphs.
+        idle = nn.Parameter(torch.zeros(()))
+        optimizer, schedule = _optimizer([idle], options, epochs * (resident.n_train // batch), batch)
+        while True:
+            now = optimizer.param_groups[0]
+            yield now["lr"], now["betas"][0] if "betas" in now else now["momentum"]
+            optimizer.step()
+            schedule.step()
+
+    return captured.passes(
+        lambda rows: resident.loss(model, rows), model.parameters(), options.optimizer, rates(), resident.n_train, batch
+    )
+
+
+def _optimizer(
+    parameters: Iterable[nn.Parameter], options: FlowOptions, n_steps: int, batch: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """An optimizer, and the schedule of its learning rate."""
+    rate = LEARNING_RATE[options.optimizer] * max(batch / BATCH, 1.0) ** _LARGER
+    optimizer = (
+        torch.optim.Adam(parameters, lr=rate)
+        if options.optimizer == "adam"
+        else torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
+    )
+    schedules = torch.optim.lr_scheduler
+    if options.schedule == "one-cycle":
+        return optimizer, schedules.OneCycleLR(optimizer, rate, total_steps=n_steps)
+    return optimizer, schedules.ConstantLR(optimizer, factor=1.0)
 
 
 def export(model: FlowAutoencoder, n_columns: int) -> bytes:

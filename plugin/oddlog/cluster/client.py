@@ -18,7 +18,8 @@ from oddlog.archive import drafts, in_order, known_roads, tell
 from oddlog.cluster import task
 from oddlog.cluster.plan import plan
 from oddlog.errors import OddlogError, UsageError
-from oddlog.pipeline import SCORES
+from oddlog.judged import SCORES
+from oddlog.pipeline import queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -164,7 +165,8 @@ def score(
     with drafts(out) as written:
         written[0].mkdir()
         run = _Run(client, job, files, plans, logs, written[0])
-        summary = tell([in_order(run.outcomes(log)) for log in known], known, logs, config, written[1])
+        streams = [in_order(run.outcomes(log)) for log in known]
+        summary = tell(streams, known, queue(bundle, config), logs, config, written[1])
         if not run.parts:
             pq.write_table(SCORES.empty_table(), written[0] / part_name(0))
     summary.bad_time = run.bad_time

@@ -15,9 +15,10 @@ from oddlog_core.bundle import read_bundle
 
 from oddlog.archive import ahead, write_scores
 from oddlog.errors import OddlogError
+from oddlog.judged import SCORES, WRITTEN
 from oddlog.logs.stretch import StretchReader
 from oddlog.packing import pack, unpack
-from oddlog.pipeline import SCORES, WRITTEN, roads
+from oddlog.pipeline import roads
 
 if TYPE_CHECKING:
     from oddlog_core.bundle import Bundle
@@ -201,7 +202,7 @@ class _Rows:
         self._rows = 0
 
     def keep(self, outcome: Outcome) -> Outcome:
-        """Take an outcome's rows."""
+        """Take an outcome's rows, and leave of its candidates what can be sent."""
         rows = sum(map(len, outcome.scores))
         if rows:
             if self._writer is None:
@@ -211,7 +212,7 @@ class _Rows:
             self._rows += rows
             if self._rows >= _PART_ROWS:
                 self.finish()
-        return replace(outcome, scores=[])
+        return replace(outcome, scores=[], candidates=[candidate.settled() for candidate in outcome.candidates])
 
     def finish(self) -> list[bytes]:
         """End the file that is being written; all of them."""

@@ -71,8 +71,10 @@ def number_words(count: float) -> str:
     return "under 1" if 0 < count < 0.5 else f"{max(count, 0.0):,.0f}"
 
 
-def rarity_words(days: float) -> str:
-    """Rarity as 'once in D days'."""
+def rarity_words(days: float, *, at_least: bool = False) -> str:
+    """Rarity as 'once in D days', or rarer where no more can be known."""
+    if at_least:
+        return f"{rarity_words(days)} or rarer"
     if days >= 3650:
         return "once in over 10 years"
     if days >= 1.5:

@@ -38,6 +38,16 @@ class Finding:
         Digest of the bundle that judged.
     record : mapping of str to Any
         The record's fields that are set, by Zeek's names; times and intervals in microseconds. Empty for a host-window.
+    n : int
+        Findings that it stands for.
+    name, said : str, optional
+        What its id is made of and what it says, where it speaks of other findings.
+    links : tuple of mapping
+        What an incident is a chain of.
+    at_least : bool
+        Whether it is rarer than the baseline can say, which is what `rarity` is then.
+    caveats : tuple of str
+        Why it is less certain than its score; see `oddlog_core.quality`.
     ordinal : int
         How many there were before it that are the same in all of this.
     context : Context or None
@@ -63,6 +73,12 @@ class Finding:
     reasons: tuple[Reason, ...]
     bundle: str
     record: Mapping[str, Any] = field(default_factory=dict)
+    n: int = 1
+    name: str | None = None
+    said: str | None = None
+    links: tuple[Mapping[str, Any], ...] = ()
+    at_least: bool = False
+    caveats: tuple[str, ...] = ()
     ordinal: int = 0
     context: Context | None = None
 
@@ -78,7 +94,7 @@ class Finding:
         Every field counts: ntlm and dce_rpc records share a uid and may share a time, and a long connection's records
         differ in nothing but what it has sent so far.
         """
-        about: tuple[Any, ...] = (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
+        about: Any = self.name or (self.detector, self.ts, self.orig_h, self.window, sorted(self.record.items()))
         if self.ordinal:
-            about += (self.ordinal,)
+            about = (about, self.ordinal)
         return hashlib.blake2b(repr(about).encode(), digest_size=10).hexdigest()

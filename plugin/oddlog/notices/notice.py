@@ -12,7 +12,7 @@ from oddlog.notices.remark import Remark
 from oddlog.notices.words import known_use, message, reason_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from oddlog_core.detectors.contract import Context
 
@@ -79,6 +79,7 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
         for reason in finding.reasons[:_MOST_REASONS]
     ]
     known = finding.resp_h is not None
+    once = rarity_words(finding.rarity, at_least=finding.at_least)
     use = known_use(finding)
     meant = f"; {use.name} ({use.id})" if use else ""
     return _set(
@@ -92,29 +93,40 @@ def _fields(finding: Finding, suppress_for: float, most: int) -> dict[str, Any]:
             "proto": finding.proto,
             "note": f"Oddlog::{finding.note}",
             "msg": message(finding),
-            "sub": f"{rarity_words(finding.rarity)}, by {finding.detector} on {finding.log}.log{meant}",
+            "sub": f"{once}, by {finding.detector} on {finding.log}.log{meant}",
             "src": finding.orig_h,
             "dst": finding.resp_h,
             "p": finding.resp_p,
-            "n": 1,
+            "n": finding.n,
             "peer_descr": "oddlog",
             "actions": ["Notice::ACTION_LOG"],
             "suppress_for": float(suppress_for),
-            "oddlog": {
-                "id": finding.id,
-                "log": finding.log,
-                "ts": _time(finding.ts),
-                "detector": finding.detector,
-                "bundle": finding.bundle,
-                "score": finding.score,
-                "rarity": finding.rarity,
-                **({"technique": use.id.split(", ")} if use else {}),
-                "reasons": reasons,
-                **_beside(finding.context, most),
-            },
+            "oddlog": _set(
+                {
+                    "id": finding.id,
+                    "log": finding.log,
+                    "ts": _time(finding.ts),
+                    "detector": finding.detector,
+                    "bundle": finding.bundle,
+                    "score": finding.score,
+                    "rarity": finding.rarity,
+                    "at_least": finding.at_least or None,
+                    "technique": use.id.split(", ") if use else None,
+                    "reasons": reasons,
+                    **_beside(finding.context, most),
+                    "caveats": list(finding.caveats) or None,
+                    "chain": [_link(link, most) for link in finding.links] or None,
+                },
+                most,
+            ),
         },
         most,
     )
+
+
+def _link(link: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """One of the findings that an incident is a chain of."""
+    return _set({**link, "ts": _time(link["ts"]), "note": f"Oddlog::{link['note']}"}, most)
 
 
 def _own_fields(remark: Remark, suppress_for: float, most: int) -> dict[str, Any]:

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["known_use", "message", "reason_words"]
 
 _MOST_CLAUSES = 4
+_CAVEATS = {
+    "missed bytes": "the sensor missed a part of it",
+    "seen in part": "only a part of it was seen",
+    "unset fields": "Zeek could not read it",
+    "cold start": "oddlog had just begun to read this log",
+}
 # What carries less of the score than this explains nothing to a reader.
 _LEAST_SHARE = 0.1
 
@@ -44,12 +50,17 @@ def reason_words(reason: Reason, finding: Finding) -> str:
     return str(_speaker(finding).clauses([reason], alone)[0])
 
 
-def message(finding: Finding) -> str:
-    """What happened and the main reason, then the other reasons, then how rare it is."""
+def message(finding: Finding, *, how_rare: bool = True) -> str:
+    """What happened and the main reason, then the other reasons, then, if asked for, how rare it is."""
+    if finding.said is not None:
+        return finding.said
     speaker = _speaker(finding)
     clauses = speaker.clauses(finding.reasons, finding)
     said = [clause for clause in clauses if clause.share >= _LEAST_SHARE][:_MOST_CLAUSES] or clauses[:1]
-    once = rarity_words(finding.rarity)
+    if not how_rare:
+        return str(speaker.sentence(finding, said))
+    once = rarity_words(finding.rarity, at_least=finding.at_least)
     # 'About twice a day' by itself would read as what this host does.
-    how_rare = f"{once[0].upper()}{once[1:]}." if finding.rarity >= 1 else f"The baseline shows one as odd {once}."
-    return f"{speaker.sentence(finding, said)} {how_rare}"
+    often = f"{once[0].upper()}{once[1:]}." if finding.rarity >= 1 else f"The baseline shows one as odd {once}."
+    less = f" Less certain: {', '.join(_CAVEATS[caveat] for caveat in finding.caveats)}." if finding.caveats else ""
+    return f"{speaker.sentence(finding, said)}{less} {often}"

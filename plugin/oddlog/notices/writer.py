@@ -82,7 +82,7 @@ class NoticeWriter:
         """Write what is left to write; that is one `write` a notice unless the system cuts it short."""
         # The second half of a line follows the first, wherever that file is now.
         if not self._torn and not self._is_current():
-            # Before the descriptor goes: `sync` will know the new file only.
+            # Before the descriptor goes: `make_durable` will know the new file only.
             os.fsync(self._file)
             file, half = self._open()
             if half:
@@ -99,12 +99,6 @@ class NoticeWriter:
         except FileNotFoundError:
             return False
         return os.path.samestat(there, os.fstat(self._file))
-
-    def sync(self) -> list[int]:
-        """Settle and make durable what was written; what `mark` gives."""
-        mark = self.mark()
-        self.make_durable()
-        return mark
 
     def make_durable(self) -> None:
         """Have what was written on the disk, in this process or in one that was forked from it."""
@@ -128,7 +122,7 @@ class NoticeWriter:
 
 
 def notice_ids(path: Path, since: list[int] | None = None) -> Counter[str]:
-    """Ids of the notices that were written after `NoticeWriter.sync` returned `since`, and how often each was.
+    """Ids of the notices that were written after `NoticeWriter.mark` gave `since`, and how often each was.
 
     Where the file was renamed within its folder since then, it and the files after it are read too. Without `since`, or
     where that file is gone, all that are there.

@@ -243,7 +243,8 @@ class Site:
 def leases(site: Site, day: int) -> Ints:
     """DHCP on the given day: (n_people, 2) indices into the pool, at first and after a change within the day.
 
-    Every lease is the day before's, save where it ran out, so it is followed from day 0.
+    Every lease is the day before's, save where it ran out, so it is followed from day 0. A machine that comes back
+    within the lease (eight days, as Windows' server has it) keeps its address; few do not, or move to another floor.
     """
     order = np.random.default_rng([site.seed, 1]).permutation(site.pool_size)
     now, free = order[: site.n_people].copy(), list(order[site.n_people :])
@@ -253,10 +254,10 @@ def leases(site: Site, day: int) -> Ints:
         first = current[:, 1].copy()
         second = first.copy()
         given_back = []
-        for person in np.flatnonzero(rng.random(site.n_people) < 0.06):
+        for person in np.flatnonzero(rng.random(site.n_people) < 0.002):
             given_back.append(int(first[person]))
             first[person] = second[person] = free.pop(int(rng.integers(len(free))))
-        for person in np.flatnonzero(site.people.laptop & (rng.random(site.n_people) < 0.12)):
+        for person in np.flatnonzero(site.people.laptop & (rng.random(site.n_people) < 0.01)):
             given_back.append(int(second[person]))
             second[person] = free.pop(int(rng.integers(len(free))))
         free += given_back

@@ -89,7 +89,6 @@ class Checkpoints:
 
     def replay(self, engine: Engine, tailer: Tailer) -> None:
         """Read again, in the same order, what was read after the checkpoint, and go on from there."""
-        whole = True
         for entry in self.journal.since(self._number):
             engine.hooks.beat()
             if isinstance(entry, Closed):
@@ -101,10 +100,10 @@ class Checkpoints:
                 engine.take([chunk])
             if chunk is None or not is_it(chunk):
                 _log.warning("%s is not as it was read: what follows is read in the order of the day", entry.source)
-                whole = False
+                engine.changed = True
                 break
         self._number = max(self._number, self.journal.last())
-        if engine.changed or not whole:
+        if engine.changed:
             self.save(engine, tailer)
         else:
             self.journal.begin(self._number)
@@ -122,12 +121,12 @@ class Checkpoints:
                 self._tell(engine, error)
 
     def save(self, engine: Engine, tailer: Tailer) -> bool:
-        """Make a checkpoint now and in this process; whether that was possible."""
-        if self._child is not None:
-            self._end_child(engine, wait=True)
+        """Have a checkpoint of all that came, now and in this process; whether that was possible."""
+        self._end_child(engine, wait=True)
         try:
-            self._task(engine, tailer)()
-            self._temporary.replace(self._path)
+            if engine.changed:
+                self._task(engine, tailer)()
+                self._temporary.replace(self._path)
             sync_folder(self._folder)
         except OSError as error:
             self._tell(engine, error)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from oddlog.errors import OddlogError
 from oddlog.logs import Decoder
-from oddlog.notices import Ordinals
+from oddlog.notices import INCIDENT, Ordinals, by_clock
 from oddlog.packing import pack, unpack
-from oddlog.pipeline import roads
+from oddlog.pipeline import queue, roads
 from oddlog.watch.journal import Closed, taken
 from oddlog.watch.lag import FALLING_BEHIND, Lag
 
@@ -73,8 +73,10 @@ class Engine:
         self._heard = dict.fromkeys(self.roads, self._begun)
         self._said: Counter[str] = Counter()
         self._told_bad = 0
+        self._queue = queue(bundle, config)
         notes = [note for road in self.roads.values() for note in road.notes]
-        counters.know(list(self.roads), [*notes, FALLING_BEHIND], list(bundle.trained))
+        counters.know(list(self.roads), [*notes, INCIDENT, FALLING_BEHIND], list(bundle.trained))
+        self._queue.suppressed = counters.suppressed
         for road in self.roads.values():
             road.seconds = counters.scoring
         self._lag = Lag()
@@ -84,6 +86,7 @@ class Engine:
         parts = {
             "decoders": pack({source: decoder.state() for source, decoder in self._decoders.items()}),
             "ordinals": pack(self._ordinals.export()),
+            "queue": pack(self._queue.export()),
             "said": pack(dict(self._said)),
         }
         return parts | {f"road {log}": pack(road.export()) for log, road in self.roads.items()}
@@ -93,10 +96,11 @@ class Engine:
         for log, road in self.roads.items():
             if f"road {log}" in parts:
                 for name in road.restore(unpack(parts[f"road {log}"])):
-                    _log.warning("%s: the state at the checkpoint is of another bundle; it starts afresh", name)
+                    _log.warning("%s starts afresh: the state is another bundle's, or of another memory_limit", name)
         for source, state in unpack(parts["decoders"]).items():
             self._decoders[source] = Decoder.restore(state, partial(self._tell_bad, state["log"]))
         self._ordinals.restore(unpack(parts["ordinals"]))
+        self._queue.restore(unpack(parts["queue"]))
         self._said.update(unpack(parts["said"]))
 
     def know_said(self, said: Counter[str]) -> None:
@@ -122,7 +126,7 @@ class Engine:
             road = self.roads[chunk.log]
             for batch in decoder.feed(chunk.data):
                 self._counters.records[chunk.log] += len(batch)
-                self._say(road.take(batch))
+                self._say(chunk.log, road.take(batch))
             self._counters.evicted.update(road.evicted())
 
     def close_silent(self, journal: Journal) -> None:
@@ -130,16 +134,19 @@ class Engine:
         for log, road in self.roads.items():
             silence = round((self.clock() - self._heard[log]) * 1e6)
             now = road.clock.now + silence
-            closed = list(road.close(now))
-            if closed:
+            closed, due = list(road.close(now)), list(self._queue.due(log, now))
+            if closed or due:
                 self.changed = True
                 journal.write([Closed(log, now)])
-                self._say(closed)
+                self._say(log, closed)
+                self._tell(due)
 
     def close(self, closed: Closed) -> None:
         """Close a log's windows as an earlier run did."""
         if closed.log in self.roads:
-            self._say(self.roads[closed.log].close(closed.now))
+            self.changed = True
+            self._say(closed.log, self.roads[closed.log].close(closed.now))
+            self._tell(self._queue.due(closed.log, closed.now))
 
     def watch_lag(self, lag: dict[str, float]) -> None:
         """Note how far behind each log is, and say so where that is long."""
@@ -152,15 +159,20 @@ class Engine:
         for log, n in tailer.lost().items():
             self._counters.bad_lines[log] += n
 
-    def _say(self, outcomes: Iterable[Outcome]) -> None:
+    def _say(self, log: str, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
-            for found in outcome.findings:
+            for candidate in sorted(outcome.candidates, key=by_clock):
                 self.changed = True
-                finding = self._ordinals.number(found)
-                if self._said[finding.id]:
-                    self._said[finding.id] -= 1
-                    continue
-                self._write(finding)
+                self._tell(self._queue.take(candidate))
+            self._tell(self._queue.due(log, outcome.until))
+
+    def _tell(self, findings: Iterable[Finding]) -> None:
+        for found in findings:
+            finding = self._ordinals.number(found)
+            if self._said[finding.id]:
+                self._said[finding.id] -= 1
+                continue
+            self._write(finding)
 
     def _write(self, finding: Finding | Remark) -> None:
         """Append a notice; a full disk is waited for, since a notice that is passed over is lost."""

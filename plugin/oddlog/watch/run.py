@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from oddlog.notices import NoticeWriter
@@ -84,7 +85,10 @@ def _follow(folder: Path, engine: Engine, checkpoints: Checkpoints, hooks: Hooks
     names = tuple(engine.roads)
     resume = checkpoints.resume(engine)
     stop, clock = engine.stop, engine.clock
-    with Tailer(folder, names, resume, on_trouble=_tell_trouble, clock=clock, sleep=stop.wait) as tailer:
+    with (
+        closing(checkpoints.journal),
+        Tailer(folder, names, resume, on_trouble=_tell_trouble, clock=clock, sleep=stop.wait) as tailer,
+    ):
         checkpoints.replay(engine, tailer)
         _log.info("watching %s for %s", folder, ", ".join(f"{name}.log" for name in names))
         renewed = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.testing as npt
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from inventions import CUTS, SECOND, pieces
 from oddlog_core.features import habits
 from oddlog_core.features.relations import AMOUNTS, RELATIONS, UNLIKE, Relations
+from oddlog_core.records import Categories
 
 LATER = office("conn", 200, seed=8, start=MONDAY + 2 * DAY)
 
@@ -69,6 +72,44 @@ def test_amounts_of_another_size_are_many_deviations_off_on_the_side_they_are(le
 def test_an_amount_that_is_unset_is_not_unlike_any(learned):
     found = judged(learned[1], {key: value for key, value in usual().items() if key not in AMOUNTS})
     assert [found[name][0] for name in UNLIKE] == [0, 0, 0]
+
+
+def test_a_connection_that_came_to_nothing_is_not_unlike_any_though_it_carried_nothing(learned):
+    nothing = {"orig_bytes": 0, "resp_bytes": 0, "duration": 3 * SECOND}
+    found = judged(learned[1], *(usual(conn_state=state, **nothing) for state in ("SF", "S0", "REJ")))
+    assert abs(found["unlike_orig_bytes"][0]) > 3
+    for name in UNLIKE:
+        assert (found[name][1:] == 0).all()
+
+
+def test_a_source_that_is_new_is_one_surprise_worth_how_rarely_the_baseline_had_one():
+    whole = office("conn", 1500, seed=5)
+    relations, own = Relations.learn([whole])
+    found = judged(relations, usual(**{"id.orig_h": "10.9.9.9"}), usual(**{"id.orig_h": "10.9.9.9", "id.resp_p": 4444}))
+    for name in RELATIONS:
+        npt.assert_array_equal(found[name], np.log(1501) if name == "new_source" else 0.0)
+    # One that comes in the latest eighth, and stays.
+    source = whole.categories["id.orig_h"]
+    codes = source.codes.copy()
+    codes[1400:] = len(source.values)
+    arrived = replace(
+        whole, categories=whole.categories | {"id.orig_h": Categories(codes, [*source.values, "10.0.0.99"])}
+    )
+    relations, own = Relations.learn([arrived])
+    nats = np.log(1501 / 101)
+    assert own[1400:, RELATIONS.index("new_source")] == pytest.approx(nats)
+    assert judged(relations, usual(**{"id.orig_h": "10.9.9.9"}))["new_source"] == pytest.approx(nats)
+
+
+def test_a_surprise_counts_less_where_surprises_vary():
+    rng = np.random.default_rng(3)
+    rows = [
+        usual(ts=MONDAY + i * SECOND, **{"id.orig_h": f"10.0.0.{i % 2}", "id.resp_h": f"10.0.1.{wide if i % 2 else 1}"})
+        for i, wide in enumerate(rng.zipf(1.3, 2000).clip(max=250))
+    ]
+    relations, _ = Relations.learn([records("conn", rows)])
+    found = judged(relations, *(usual(**{"id.orig_h": f"10.0.0.{i}", "id.resp_h": "10.0.1.251"}) for i in range(2)))
+    assert found["new_pair"][0] > found["new_pair"][1] + 2
 
 
 def test_the_baselines_own_records_are_about_as_usual_as_later_ones(learned):

@@ -181,7 +181,9 @@ def test_what_is_usual_is_the_mean_and_deviation_over_all_batches():
     assert (USUAL.mean["sent"], USUAL.std["sent"]) == (pytest.approx(sent.mean()), pytest.approx(sent.std()))
 
 
-def test_memory_is_bounded():
+def test_memory_is_bounded_and_who_had_to_go_is_counted():
     state = Rhythm(USUAL, 16)
     state.transform(records("conn", [{"ts": MONDAY, "id.orig_h": f"h{i}", "id.resp_h": f"h{i}"} for i in range(500)]))
     assert len(state.export()["states"]["stream"]["slots"]) == 16
+    # Of sources, services, streams and pairs.
+    assert state.evicted == 4 * (500 - 16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -92,3 +93,24 @@ def test_a_long_baseline_gets_fewer_passes(flow, monkeypatch):
     monkeypatch.setattr(flow, "ENOUGH", 2000)
     _, _, history, _ = trained(flow, epochs=9)
     assert len(history) == 2
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_gpus_passes_come_to_the_loss_of_a_processors(flow, optimizer, monkeypatch):
+    # On this processor, without a graph.
+    _, _, history, _ = trained(flow, optimizer=optimizer, epochs=12)
+    monkeypatch.setattr(flow, "_passes", flow._on_gpu)
+    _, _, other, _ = trained(flow, optimizer=optimizer, epochs=12)
+    assert other[0].training == pytest.approx(history[0].training, rel=0.2)
+    assert other[-1].validation < 1.05 * history[-1].validation
+
+
+def test_a_step_takes_as_many_records_as_asked_but_leaves_an_epoch_its_steps(flow):
+    features, spec, scaling = prepared("mse")
+    options = FlowOptions(**OPTIONS)
+    resident = flow.Resident.of(flow.FlowAutoencoder(spec, scaling, options, features), features)
+    assert resident.batch(options) == 64
+    long = flow.Resident(resident.z, resident.known, resident.codes, 1_000_000)
+    assert long.batch(options) == 4096
+    assert long.batch(replace(options, batch=8192)) == 8192
+    assert long.batch(replace(options, batch=65_536)) == 15_625

@@ -133,7 +133,7 @@ def test_the_table_shows_the_oddest_and_each_address_whole(calls, oddlog, logons
     address = "fe80::a210:ae85:8cd9:ef8d"
     ends = {"id.orig_h": address, "id.resp_h": address, "username": "[bold]ada[/]", "domainname": "ELSEWHERE"}
     (calls / "ntlm.log").write_bytes(logons(*({"ts": 1_700_000_000 + i, **ends} for i in range(12))))
-    (calls / "many.toml").write_text("notices_per_day = 100000\n")
+    (calls / "many.toml").write_text("notices_per_day = 100000\nsuppress_for = 0\n")
     said = oddlog("score", "ntlm.log", "--bundle", "bundle", "--out", "found", "--table", "--config", "many.toml")
     assert said.exit_code == 0, said.err
     words = " ".join(said.out.split())

@@ -51,6 +51,7 @@ GOOD = {
     "config": ("--set", "suppress_for=5"),
     "evaluate": ("noise.parquet", "--labels", "ntlm.log"),
     "inspect": ("bundle",),
+    "profile": ("ntlm.log", "--out", "new"),
     "score": ("ntlm.log", "--bundle", "bundle", "--out", "new"),
     "siem": ("splunk", "props.conf"),
     "simulate": ("new", "--hosts", "40"),

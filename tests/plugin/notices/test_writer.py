@@ -63,7 +63,7 @@ def test_half_a_line_that_a_crash_left_is_completed_by_the_notice_that_begins_so
         notices.write(make_finding(clock=1))
         notices.write(make_finding("ntlm"))
         notices.write(make_finding("dce_rpc"))
-        notices.sync()
+        notices.mark()
     whole, *others = path.read_bytes().removeprefix(header).splitlines(keepends=True)
     assert whole == line
     assert len(others) == 2
@@ -75,7 +75,7 @@ def test_half_a_line_that_no_notice_completes_spoils_no_other(make_finding, tmp_
     with NoticeWriter(path) as notices:
         notices.write(make_finding())
         assert path.read_bytes() == b'{"ts":16171'
-        notices.sync()
+        notices.mark()
     assert path.read_bytes() == b'{"ts":16171\n' + json_line(make_finding(), 3600.0)
 
 
@@ -107,7 +107,7 @@ def test_ids_are_read_back_from_where_the_file_was_synced(make_finding, tmp_path
     path = tmp_path / "notice.log"
     with NoticeWriter(path, how) as notices:
         notices.write(make_finding())
-        since = notices.sync()
+        since = notices.mark()
         notices.write(make_finding("ntlm"))
         notices.write(make_finding("dce_rpc"))
     assert set(notice_ids(path, since)) == {make_finding("ntlm").id, make_finding("dce_rpc").id}
@@ -116,7 +116,7 @@ def test_ids_are_read_back_from_where_the_file_was_synced(make_finding, tmp_path
 def test_ids_of_a_file_that_took_its_place_are_all_read(make_finding, tmp_path):
     path = tmp_path / "notice.log"
     with NoticeWriter(path) as notices:
-        since = notices.sync()
+        since = notices.mark()
         path.rename(tmp_path / "notice.log.1")
         notices.write(make_finding())
     assert set(notice_ids(path, since)) == {make_finding().id}
@@ -129,7 +129,7 @@ def test_no_user_can_name_himself_like_an_id(make_finding, tmp_path):
     for how in ("json", "tsv"):
         path = tmp_path / how
         with NoticeWriter(path, how) as notices:
-            since = notices.sync()
+            since = notices.mark()
             notices.write(make_finding("ntlm", record={"username": name, "uid": name}))
         assert set(notice_ids(path, since)) == {make_finding("ntlm", record={"username": name, "uid": name}).id}
 
@@ -138,7 +138,7 @@ def test_files_it_was_renamed_to_since_then_are_read_too(make_finding, tmp_path)
     path = tmp_path / "notice.log"
     with NoticeWriter(path) as notices:
         notices.write(make_finding())
-        since = notices.sync()
+        since = notices.mark()
         notices.write(make_finding("ntlm"))
         path.rename(tmp_path / "notice.log.2")
         notices.write(make_finding("dce_rpc"))
@@ -152,7 +152,7 @@ def test_ids_of_a_file_that_was_emptied_since_then_are_all_read(make_finding, tm
     with NoticeWriter(path) as notices:
         for _ in range(3):
             notices.write(make_finding())
-        since = notices.sync()
+        since = notices.mark()
         os.truncate(path, 0)
         notices.write(make_finding("ntlm"))
     assert notice_ids(path, since) == {make_finding("ntlm").id: 1}

@@ -99,15 +99,18 @@ def test_only_live_logs_of_the_names_are_followed(tmp_path):
 
 def test_rotated_names_of_zeek_zeekctl_and_logrotate_are_known(tmp_path):
     names = "conn.2026-11-23-01-42-42.log conn.13:00:00-14:00:00.log conn-26-11-23_13.00.00.log conn.log.1 conn.log-26"
+    packed = "conn.log.gz conn.2026-11-23-02-42-42.log.gz conn.log.2.gz"
     for name in (
         *names.split(),
+        *packed.split(),
+        # It is being compressed.
+        "conn.log.1.gz",
         "conn_long.13:00:00-14:00:00.log",
         "conn_logger-1.13:00:00-14:00:00.log",
-        "conn.log.gz",
         "conn.old.log",
     ):
         (tmp_path / name).touch()
-    assert {path.name for path, _ in once_live("conn.log", [tmp_path], 0)} == set(names.split())
+    assert {path.name for path, _ in once_live("conn.log", [tmp_path], 0)} == {*names.split(), *packed.split()}
 
 
 def test_logs_come_in_the_order_of_the_names(tmp_path, follow):

@@ -1,0 +1,189 @@
+"""Does what is said hold? Rarities that come true, a budget that is kept, and what chains find.
+
+Trains on 14 days of a simulated office, scores 14 more and a 29th with attacks; then, on the captures of
+../shared/data, learns from the first half of a log and scores the second. Prints
+
+- by detector, how often scores as rare as p came beside how often they should, for p = 1e-2, 1e-3 and 1e-4;
+- notices a day on the benign days, at the default budget;
+- attacks found before so many false notices, with chains and without, the same scores and the same calibration.
+
+Run it with `python benchmarks/one_queue.py [--hosts 40] [--seed 5] [--fixed] [--out DIR]`; it needs the extra `train`, and
+with --out the extra `report`, for the reliability plot. What captures moved into simulated days come to in the joint
+queue is for `benchmarks/captures.py` to say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import tempfile
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from detection import SHARED, call, halves, read_text, write_text
+from oddlog import archive
+from oddlog.cli.simulate import simulate as simulate_command
+from oddlog.cli.train import train as train_command
+from oddlog.config import Config
+from oddlog.evaluate import read_labels
+from oddlog.logs import open_logs
+from oddlog_core.bundle import read_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from oddlog_core.bundle import Bundle
+
+LEVELS = (1e-2, 1e-3, 1e-4)
+FALSE = (20, 50, 200)
+# Enough to rank what a budget of 20 would leave unsaid.
+MANY = 1000.0
+
+
+def scored(
+    logs: Iterable[Path], bundle: Bundle, out: Path, config: Config
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Scores and notices of some logs."""
+    archive.score(open_logs(map(str, logs)), bundle, config, out)
+    notices = [json.loads(line) for line in (out / "notice.log").read_text().splitlines()]
+    return pd.read_parquet(out / "scores.parquet"), notices
+
+
+def reliability(name: str, scores: pd.DataFrame) -> pd.DataFrame:
+    """Print, by detector, realised over stated rates; as a table for the plot."""
+    rows = []
+    for detector, mine in scores.groupby("detector", observed=True):
+        cells = []
+        for p in LEVELS:
+            expected, seen = p * len(mine), int((mine["p_value"] <= p).sum())
+            cells.append(f"{seen / expected:.2f} ({seen:,})" if expected >= 1 else f"too few ({seen:,})")
+        print(f"| {name} | {detector} | {len(mine):,} | {' | '.join(cells)} |")
+        grid = np.geomspace(1e-5, 0.5, 60)
+        realised = [(mine["p_value"] <= p).mean() for p in grid]
+        rows.append(pd.DataFrame({"data": name, "detector": detector, "stated": grid, "realised": realised}))
+    return pd.concat(rows)
+
+
+def attacks_of(notice: dict[str, Any], by_uid: dict[str, str]) -> set[str]:
+    """Attacks that a notice speaks of, by the connections it names."""
+    own = notice["oddlog"]
+    uids = [notice.get("uid"), *(link.get("uid") for link in own.get("chain", ()))]
+    return {by_uid[uid] for uid in uids if uid in by_uid}
+
+
+def instances(labels: pd.DataFrame, hosts: dict[str, str]) -> dict[str, str]:
+    """Attack and source of each attack's connection, by uid."""
+    pairs = zip(labels["uid"], labels["attack"], strict=True)
+    return {uid: f"{attack} {hosts.get(uid, '')}" for uid, attack in pairs}
+
+
+def found(notices: list[dict[str, Any]], labels: pd.DataFrame, hosts: dict[str, str]) -> list[int]:
+    """How many attacks notices speak of before 20, 50 and 200 of them speak of none, the rarest first."""
+    by_uid = {
+        uid: f"{attack} {hosts.get(uid, '')}" for uid, attack in zip(labels["uid"], labels["attack"], strict=True)
+    }
+    notices = sorted(notices, key=lambda notice: -notice["oddlog"]["rarity"])
+    seen: set[str] = set()
+    false, at = 0, []
+    for notice in notices:
+        attacks = attacks_of(notice, by_uid)
+        false += not attacks
+        seen |= attacks
+        while len(at) < len(FALSE) and false >= FALSE[len(at)]:
+            at.append(len(seen))
+    return at + [len(seen)] * (len(FALSE) - len(at))
+
+
+def office(work: Path, hosts: int, seed: int, *, fixed: bool) -> pd.DataFrame:
+    """The simulated office; its reliability."""
+    kind = ["--fixed-addresses"] if fixed else []
+    call(simulate_command, work / "office", "--hosts", hosts, "--days", 29, "--seed", seed, "--attacks", *kind)
+    days = sorted((work / "office").glob("2*"))
+    call(train_command, *days[:14], "--bundle", work / "bundle")
+    bundle = read_bundle(work / "bundle")
+    scores, notices = scored(days[14:28], bundle, work / "benign", Config())
+    print("| data | detector | scores | p = 1e-2 | 1e-3 | 1e-4 |\n|---|---|---:|---:|---:|---:|")
+    table = reliability("office", scores)
+    midnights = [datetime.fromtimestamp(notice["ts"], UTC).date() for notice in notices]
+    counts = Counter(midnights)
+    benign = [counts.get(datetime.fromisoformat(day.name).date(), 0) for day in days[14:28]]
+    print(f"\nNotices a day at 20: {' '.join(map(str, benign))}; {np.mean(benign):.1f} in the mean")
+    print(
+        "\n| | " + " | ".join(f"before {n} false" for n in FALSE) + " | attacks |\n|---|" + "---:|" * (len(FALSE) + 1)
+    )
+    labels = read_labels(work / "office" / "labels.tsv")
+    labels = labels[labels["attack"].notna() & (labels["attack"] != "")]
+    hosts_of = sources(days[28])
+    n_attacks = len(set(instances(labels, hosts_of).values()))
+    # Nothing is summed up, so that all of it can be ranked.
+    many = Config(notices_per_day=MANY)
+    for what, one in (("with chains", bundle), ("without", dataclasses.replace(bundle, chains=None))):
+        _, said = scored([days[28]], one, work / "attacked", many)
+        cells = found(said, labels, hosts_of)
+        print(f"| {what} | {' | '.join(map(str, cells))} | {n_attacks} |")
+    return table
+
+
+def sources(day: Path) -> dict[str, str]:
+    """Source of each connection of a day, by uid."""
+    found: dict[str, str] = {}
+    for path in day.glob("*.log"):
+        records = read_text([path])
+        found |= dict(zip(records["uid"], records["id.orig_h"], strict=True))
+    return found
+
+
+def capture(name: str, paths: list[Path], work: Path) -> pd.DataFrame:
+    first, second = halves(read_text(paths))
+    logs = [write_text(part, work / name / half / "conn.log") for part, half in ((first, "first"), (second, "second"))]
+    call(train_command, logs[0], "--bundle", work / name / "bundle")
+    scores, _ = scored([logs[1]], read_bundle(work / name / "bundle"), work / name / "found", Config())
+    return reliability(name, scores)
+
+
+def draw(tables: list[pd.DataFrame], path: Path) -> None:
+    import matplotlib  # noqa: PLC0415
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot  # noqa: PLC0415
+
+    figure, axes = pyplot.subplots(figsize=(6, 5))
+    axes.plot([1e-5, 0.5], [1e-5, 0.5], color="grey", linewidth=1, label="as stated")
+    for (name, detector), mine in pd.concat(tables).groupby(["data", "detector"]):
+        some = mine[mine["realised"] > 0]
+        axes.plot(some["stated"], some["realised"], linewidth=1.5, label=f"{name}, {detector}")
+    axes.set(
+        xscale="log", yscale="log", xlabel="stated p-value", ylabel="share of fresh benign scores at least as rare"
+    )
+    axes.legend(fontsize=8)
+    figure.savefig(path, bbox_inches="tight")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--hosts", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--fixed", action="store_true", help="workstations keep their addresses")
+    parser.add_argument("--out", type=Path, help="folder for reliability.svg")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        tables = [office(work, arguments.hosts, arguments.seed, fixed=arguments.fixed)]
+        if SHARED.exists():
+            print("\n| data | detector | scores | p = 1e-2 | 1e-3 | 1e-4 |\n|---|---|---:|---:|---:|---:|")
+            rita = sorted((SHARED / "rita-proxy").glob("conn.*"))
+            tables.append(capture("m57-short", [SHARED / "m57-short" / "conn.log"], work))
+            tables.append(capture("rita-proxy", rita, work))
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        draw(tables, arguments.out / "reliability.svg")
+        print(f"\n{arguments.out / 'reliability.svg'} written")
+
+
+if __name__ == "__main__":
+    main()

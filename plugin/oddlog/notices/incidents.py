@@ -1,0 +1,147 @@
+"""Findings that speak of other findings: chains of weak ones, repetitions, and what is past the ceiling."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from oddlog_core.chains import Link
+from oddlog_core.span import DAY
+
+from oddlog.notices.amounts import count_words, duration_words, rarity_words
+from oddlog.notices.clause import plain
+from oddlog.notices.finding import Finding
+from oddlog.notices.words import message
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from oddlog_core.chains import Chain
+
+__all__ = ["INCIDENT", "incident", "kept", "link_of", "repeated", "restored", "summed_up"]
+
+INCIDENT = "Incident"
+_MOST_TOLD = 6
+_MOST_NAMED = 3
+
+
+def link_of(finding: Finding, strength: float) -> Link:
+    """A finding as a link of chains around its source, its target and whoever logged on."""
+    record = finding.record
+    anchors = [
+        f"{kind} {name}"
+        for kind, name in (
+            ("source", finding.orig_h),
+            ("target", finding.resp_h),
+            ("account", (finding.username or "").lower()),
+        )
+        if name
+    ]
+    what = (finding.note, finding.orig_h, finding.resp_h, finding.resp_p, finding.username)
+    thing = " ".join(map(str, (*what, record.get("endpoint"), record.get("operation"))))
+    about = {
+        "ts": finding.clock,
+        "note": finding.note,
+        "id": finding.id,
+        "uid": finding.uid,
+        "src": finding.orig_h,
+        "dst": finding.resp_h,
+        "p": finding.resp_p,
+        "rarity": finding.rarity,
+        "text": message(finding, how_rare=False),
+    }
+    return Link(finding.clock, tuple(anchors), thing, strength, about)
+
+
+def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Finding:
+    """A chain as a finding, known with its last link, of a rarity that means something up to so many days."""
+    kind, _, name = chain.anchor.partition(" ")
+    links = [link.about for link in chain.links]
+    ends = {end: {link[end] for link in links} for end in ("src", "dst", "p")}
+    source, target, port = (next(iter(found)) if len(found) == 1 else None for found in ends.values())
+    subject = {"source": "From {}", "target": "At {}", "account": "As {}"}[kind].format(plain(name))
+    length = duration_words((chain.links[-1].clock - chain.links[0].clock) / 1e6)
+    rarest = max(links, key=lambda link: float(link["rarity"]))
+    told = sorted(sorted(links, key=lambda link: -float(link["rarity"]))[:_MOST_TOLD], key=lambda link: int(link["ts"]))
+    steps = " ".join(f"{_clock(link['ts'])} {link['text']}" for link in told)
+    others = f" And {len(links) - len(told)} more." if len(told) < len(links) else ""
+    return Finding(
+        log=last.log,
+        detector="incident",
+        note=INCIDENT,
+        clock=last.clock,
+        ts=chain.links[0].clock,
+        uid=last.uid,
+        orig_h=name if kind == "source" else source,
+        orig_p=None,
+        resp_h=name if kind == "target" else target,
+        resp_p=port,
+        proto=last.proto,
+        service=None,
+        username=name if kind == "account" else None,
+        window=None,
+        score=chain.score,
+        rarity=min(rarity, supported),
+        at_least=rarity > supported,
+        reasons=(),
+        bundle=last.bundle,
+        name=f"{chain.anchor} {last.id}",
+        said=f"{subject} {count_words(len(links), 'odd thing')} within {length}; the rarest alone comes "
+        f"{rarity_words(float(rarest['rarity']))}. {steps}{others}",
+        n=len(links),
+        links=tuple(links),
+    )
+
+
+def kept(finding: Finding) -> Finding:
+    """As much of a finding as its repetitions need."""
+    return replace(finding, name=finding.id, said=message(finding), reasons=(), record={}, links=())
+
+
+def restored(tree: dict[str, Any]) -> Finding:
+    """What was `kept`, of the tree that `dataclasses.asdict` made of it and a file kept."""
+    return Finding(**{**tree, "reasons": (), "links": (), "caveats": tuple(tree["caveats"])})
+
+
+def repeated(first: Finding, again: int, until: int) -> Finding:
+    """What was told, by what was `kept` of it, and how often it has come since."""
+    said = f"{again:,} more like the one of {_clock(first.clock)} UTC: {first.said}"
+    return replace(first, clock=until, name=f"again {first.name}", n=again, said=said)
+
+
+def summed_up(log: str, note: str, day: int, ceiling: int, sources: Counter[str], rarest: float) -> Finding:
+    """What a day had of one type past the ceiling."""
+    n = sources.total()
+    date = datetime.fromtimestamp(day * DAY / 1e6, UTC).strftime("%Y-%m-%d")
+    named = [f"{plain(host)} ({often:,})" for host, often in sources.most_common(_MOST_NAMED) if host]
+    most = f", most of them from {', '.join(named)}" if named else ""
+    first = next((host for host, _ in sources.most_common() if host), None)
+    return Finding(
+        log=log,
+        detector="queue",
+        note=note,
+        clock=(day + 1) * DAY,
+        ts=day * DAY,
+        uid=None,
+        orig_h=first,
+        orig_p=None,
+        resp_h=None,
+        resp_p=None,
+        proto=None,
+        service=None,
+        username=None,
+        window=None,
+        score=float(n),
+        rarity=rarest,
+        reasons=(),
+        bundle="",
+        name=f"summed up {log} {note} {day}",
+        said=f"{n:,} more findings of this type on {date} UTC, after the {ceiling:,} that were told{most}. "
+        "So many mean an attack at work, or a baseline that no longer fits.",
+        n=n,
+    )
+
+
+def _clock(moment: int) -> str:
+    return datetime.fromtimestamp(moment / 1e6, UTC).strftime("%H:%M:%S")

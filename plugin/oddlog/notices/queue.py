@@ -1,0 +1,269 @@
+"""What is said of all that was found: one notice for one thing, a chain of small things as one, and never a flood."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from oddlog_core.chains import Chains, OpenChains
+from oddlog_core.span import DAY, HOUR
+
+from oddlog.notices.incidents import INCIDENT, incident, kept, link_of, repeated, restored, summed_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from oddlog.notices.finding import Finding
+
+__all__ = ["CEILING", "WEAK", "Candidate", "Queue", "by_clock", "rarer"]
+
+WEAK = 1 / 250
+"""Rarity in days from which a score is worth a second look: of each detector, some 250 on an ordinary day."""
+
+CEILING = 5
+"""Notices of one type that a day may have, as so many times the budget, before the rest of them are summed up."""
+
+LONGEST = 7 * DAY
+"""What keeps coming is counted for twice as long each time before it is said again, and for this long at most."""
+
+
+_MOST_THINGS = 10_000
+_MOST_SOURCES = 100
+# Links of one log in an hour: where nearly everything is odd, nothing is to be learned from what comes together.
+_MOST_LINKS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A score that may be told, or be part of what is told.
+
+    Attributes
+    ----------
+    note, detector, log : str
+    clock : int
+        When it was known, microseconds since the epoch.
+    rarity : float
+        In days.
+    odd : bool
+        Whether it is a finding by itself.
+    orig_h, resp_h : str or None
+    resp_p : int or None
+    tell : callable
+        Makes the finding, with its reasons; it holds on to the batch until then.
+    """
+
+    note: str
+    detector: str
+    log: str
+    clock: int
+    rarity: float
+    odd: bool
+    orig_h: str | None
+    resp_h: str | None
+    resp_p: int | None
+    tell: Callable[[], Finding]
+
+    def settled(self) -> Candidate:
+        """With the finding made and no batch held on to."""
+        return replace(self, tell=partial(_same, self.tell()))
+
+
+def rarer(note: str) -> float:
+    """Times as rare as what was told: as much must a thing of this type have become to be told again at once."""
+    # Each link makes a chain some ten times as rare.
+    return 1000.0 if note == INCIDENT else 10.0
+
+
+def by_clock(candidate: Candidate) -> tuple[int, str]:
+    """Order of candidates of one log, however it was cut."""
+    return candidate.clock, candidate.detector
+
+
+def _same(finding: Finding) -> Finding:
+    return finding
+
+
+@dataclass(slots=True)
+class _Thing:
+    """What was told, how rare it was, until when it is only counted, for how long that is, and how often it came."""
+
+    finding: Finding
+    rarity: float
+    until: int
+    quiet: int
+    again: int = 0
+
+
+@dataclass(slots=True)
+class _Day:
+    """Notices of one type on one day, and the sources of those past the ceiling."""
+
+    day: int
+    told: int = 0
+    rarest: float = 0.0
+    untold: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class _Hour:
+    hour: int
+    links: int = 0
+
+
+@dataclass(slots=True)
+class Queue:
+    """Candidates to notices, with what must be remembered; takes those of each log in the order of its clock.
+
+    What it says of a log's findings depends on that log alone, in whatever order the logs come; but for incidents,
+    whose chains have links of all logs.
+
+    Parameters
+    ----------
+    chains : Chains or None
+    days : float
+        Rarity from which a chain is an incident.
+    suppress_for : float
+        Seconds for which the same type, source, destination and port are one thing; where it goes on, twice as long
+        each time.
+    ceiling : int
+        Notices of one type in one day of the clock, UTC, before the rest are summed up.
+    """
+
+    chains: Chains | None
+    days: float
+    suppress_for: float
+    ceiling: int
+    suppressed: Counter[str] = field(default_factory=Counter)
+    _open: OpenChains = field(default_factory=OpenChains)
+    # By log, and when the quiet of each ends, the earliest first.
+    _things: dict[str, dict[str, _Thing]] = field(default_factory=dict)
+    _ends: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    _days: dict[str, dict[str, _Day]] = field(default_factory=dict)
+    _hours: dict[str, _Hour] = field(default_factory=dict)
+
+    def take(self, candidate: Candidate) -> Iterator[Finding]:
+        """Whatever is to be said once this candidate is known."""
+        yield from self.due(candidate.log, candidate.clock)
+        finding = None
+        if candidate.odd:
+            thing = f"{candidate.note} {candidate.orig_h} {candidate.resp_h} {candidate.resp_p}"
+            if self._is_new(candidate.log, candidate.note, thing, candidate, candidate.rarity):
+                finding = candidate.tell()
+                yield self._remember(candidate.log, thing, finding, candidate.rarity)
+        if self.chains is None or candidate.rarity < WEAK or not self._may_link(candidate):
+            return
+        finding = finding or candidate.tell()
+        chain = self.chains.add(link_of(finding, math.log(candidate.rarity / WEAK)), self._open)
+        if chain is None or self.chains.calibration is None:
+            return
+        rarity = self.chains.calibration.rarity_of(chain.score)
+        if rarity < self.days:
+            return
+        yield from self.due(INCIDENT, candidate.clock)
+        thing = f"{INCIDENT} {chain.anchor}"
+        if self._is_new(INCIDENT, INCIDENT, thing, candidate, rarity):
+            found = incident(chain, rarity, self.chains.calibration.supported, finding)
+            yield self._remember(INCIDENT, thing, found, rarity)
+
+    def _is_new(self, log: str, note: str, thing: str, candidate: Candidate, rarity: float) -> bool:
+        """Whether a thing is to be told of now; else it is counted for later."""
+        known = self._things.get(log, {}).get(thing)
+        if known is not None and rarity < rarer(note) * known.rarity:
+            known.again += 1
+            self.suppressed[f"Oddlog::{note}"] += 1
+            return False
+        days = self._days.setdefault(log, {})
+        today = days.setdefault(note, _Day(candidate.clock // DAY))
+        if today.told < self.ceiling:
+            today.told += 1
+            return True
+        self.suppressed[f"Oddlog::{note}"] += 1
+        today.rarest = max(today.rarest, rarity)
+        source = candidate.orig_h or ""
+        today.untold[source if len(today.untold) < _MOST_SOURCES or source in today.untold else ""] += 1
+        return False
+
+    def _remember(self, log: str, thing: str, finding: Finding, rarity: float) -> Finding:
+        things = self._things.setdefault(log, {})
+        if len(things) >= _MOST_THINGS:
+            # It may be told once more within its time; that is better than to grow.
+            del things[next(iter(things))]
+        quiet = round(self.suppress_for * 1e6)
+        again = things[thing].again if thing in things else 0
+        self._keep(log, thing, _Thing(kept(finding), rarity, finding.clock + quiet, quiet, again))
+        return finding
+
+    def _keep(self, log: str, thing: str, one: _Thing) -> None:
+        self._things[log][thing] = one
+        heapq.heappush(self._ends.setdefault(log, []), (one.until, thing))
+
+    def _may_link(self, candidate: Candidate) -> bool:
+        hour = self._hours.setdefault(candidate.log, _Hour(candidate.clock // HOUR))
+        if hour.hour != candidate.clock // HOUR:
+            hour.hour, hour.links = candidate.clock // HOUR, 0
+        hour.links += 1
+        return hour.links <= _MOST_LINKS
+
+    def due(self, log: str, now: int | None = None) -> Iterator[Finding]:
+        """What is to be said of a log whose clock has come to `now`; without it, of a log that has ended."""
+        things, ends = self._things.get(log, {}), self._ends.get(log, [])
+        while ends and (now is None or ends[0][0] <= now):
+            until, thing = heapq.heappop(ends)
+            one = things.get(thing)
+            if one is None or one.until != until:
+                continue
+            del things[thing]
+            if not one.again:
+                continue
+            yield repeated(one.finding, one.again, until)
+            if now is not None:
+                quiet = min(2 * one.quiet, LONGEST)
+                self._keep(log, thing, _Thing(one.finding, one.rarity, until + quiet, quiet))
+        days = self._days.get(log, {})
+        for note in [note for note, day in days.items() if now is None or day.day < now // DAY]:
+            day = days.pop(note)
+            if day.untold:
+                yield summed_up(log, note, day.day, self.ceiling, day.untold, day.rarest)
+
+    def all_due(self, now: int | None = None) -> list[Finding]:
+        """What is to be said of all logs once each has come to `now` or, without it, has ended, by the clock."""
+        found = [finding for log in {*self._things, *self._days} for finding in self.due(log, now)]
+        return sorted(found, key=lambda finding: (finding.clock, finding.log, finding.id))
+
+    def export(self) -> dict[str, Any]:
+        """State as a tree of dicts, lists, numbers and strings."""
+        return {
+            "open": self._open.export(),
+            "things": {
+                log: {
+                    thing: [asdict(one.finding), one.rarity, one.until, one.quiet, one.again]
+                    for thing, one in things.items()
+                }
+                for log, things in self._things.items()
+            },
+            "days": {
+                log: {note: [one.day, one.told, one.rarest, dict(one.untold)] for note, one in days.items()}
+                for log, days in self._days.items()
+            },
+            "hours": {log: [one.hour, one.links] for log, one in self._hours.items()},
+        }
+
+    def restore(self, exported: dict[str, Any]) -> None:
+        """Take over what `export` exported."""
+        self._open = OpenChains.restore(exported["open"])
+        self._things = {
+            log: {thing: _Thing(restored(finding), *rest) for thing, (finding, *rest) in things.items()}
+            for log, things in exported["things"].items()
+        }
+        self._ends = {
+            log: sorted((one.until, thing) for thing, one in things.items()) for log, things in self._things.items()
+        }
+        self._days = {
+            log: {note: _Day(day, told, rarest, Counter(untold)) for note, (day, told, rarest, untold) in days.items()}
+            for log, days in exported["days"].items()
+        }
+        self._hours = {log: _Hour(*hour) for log, hour in exported["hours"].items()}
