@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+    from oddlog_core.detectors.contract import Detector
 
 MONDAY = 1_699_833_600 * SECOND
 """2023-11-13, midnight UTC."""
@@ -117,6 +118,11 @@ def anew(whole: Records, rows: slice) -> Records:
         lookup[present] = np.arange(len(present))
         categories[name] = Categories(lookup[column.codes], [column.values[code] for code in present])
     return Records(piece.log, piece.clock, piece.integers, categories)
+
+
+def office_of(kind: type[Detector]) -> str:
+    """Which of these a detector is tried on: who learns from labels needs sessions of both kinds."""
+    return kind.log if kind.every_record else kind.name
 
 
 def office(log: str, n: int, seed: int, *, start: int = MONDAY, days: float = 2.0) -> Records:

@@ -77,7 +77,8 @@ def test_scores_are_one_for_each_session_and_day_and_notices_say_why(office, tmp
     assert risky
     for notice in risky:
         assert "turns malicious with a probability of" in notice["msg"]
-        assert notice["oddlog"]["reasons"]
+        # What is said again has been explained.
+        assert notice["oddlog"]["reasons"] or " more like the one of " in notice["msg"]
         assert notice["uid"]
 
 

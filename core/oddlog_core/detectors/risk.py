@@ -216,7 +216,8 @@ class SessionsDetector(Detector):
         gain[features[0] == self._usual] = 0.0
         if gain.max() <= 0:
             # No feature decides by itself: those that differ, by what the forest makes of each.
-            gain = np.where(features[0] != self._usual, np.array(self._learned.importances) + 1e-9, 0.0)
+            differs = features[0] != self._usual
+            gain = np.where(differs | ~differs.any(), np.array(self._learned.importances) + 1e-9, 0.0)
         weightiest = np.argsort(-gain, kind="stable")[:_MOST_REASONS]
         total = max(float(np.maximum(gain, 0).sum()), 1e-300)
         names = self._schema.names

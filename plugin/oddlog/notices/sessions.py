@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oddlog.notices.amounts import duration_words, number_words
@@ -30,12 +31,18 @@ _NAMES = {
     "orientation": "orientations",
 }
 _OF = {"log": "records", "pairs": "users and ways", "sessions": "sessions"}
-_SPREAD = {"MEAN": "on average", "STD": "the spread of", "MIN": "at least", "MAX": "at most", "SUM": "in all"}
+_SPREAD = {"MEAN": "on average", "STD": "their spread", "SKEW": "their skew"}
+_SPREAD |= {"MIN": "at least", "MAX": "at most", "SUM": "in all"}
 
 
 def clauses(reasons: Sequence[Reason], finding: Finding) -> list[Clause]:
-    """One clause a feature: what it is today, and what it is for the usual harmless session."""
-    return [_clause(reason, finding) for reason in reasons]
+    """What features are today, and what they are for the usual harmless session; several of one thing are told once."""
+    found: dict[str, Clause] = {}
+    for reason in reasons:
+        clause = _clause(reason, finding)
+        about = found.get(clause.about)
+        found[clause.about] = clause if about is None else replace(about, share=about.share + clause.share)
+    return [*found.values()]
 
 
 def _clause(reason: Reason, finding: Finding) -> Clause:
@@ -46,7 +53,8 @@ def _clause(reason: Reason, finding: Finding) -> Clause:
     word, of, rest = found["word"], found["of"], found["rest"] or ""
     who = _who(found["entity"], finding)
     seen, usual = (_value(value, word) for value in (reason.seen, reason.expected))
-    return Clause(reason.field, f"{_what(word, of, rest)} of {who}: {seen}", usual, reason.share)
+    about = f"{found['entity']}.{rest}" if _FEATURE.match(rest) else reason.field
+    return Clause(about, f"{_what(word, of, rest)} of {who}: {seen}", usual, reason.share)
 
 
 def _what(word: str, of: str, rest: str) -> str:
@@ -54,9 +62,8 @@ def _what(word: str, of: str, rest: str) -> str:
     if inner is not None:
         third = inner["entity"]
         told = _what(inner["word"], inner["of"], inner["rest"] or "")
-        each = f"of each {_NAMES.get(third, third).rstrip('s')}" if third else f"of each of the {_OF[of]}"
-        skew = "the skew of" if word == "SKEW" else _SPREAD[word]
-        return f"{skew} {told} {each}"
+        each = f"of each {_NAMES.get(third, third).removesuffix('s')}" if third else f"of each of the {_OF[of]}"
+        return f"{told} {each}, {_SPREAD[word]},"
     name = _NAMES.get(rest, rest)
     return {
         "COUNT": _OF[of],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from baselines import DAY, MONDAY, office
+from baselines import DAY, MONDAY, office, office_of
 from oddlog_core.bundle import DETECTORS
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.kmodes import KModesDetector
@@ -44,10 +44,6 @@ class Case:
     def threshold(self) -> float:
         """Low enough that an ordinary day passes it a few times."""
         return float(np.quantile(self.fitted.held_back, 0.9))
-
-
-def office_of(kind: type[Detector]) -> str:
-    return kind.log if kind.every_record else kind.name
 
 
 KINDS = {kind.name: (kind, OPTIONS) for kind in DETECTORS} | {
