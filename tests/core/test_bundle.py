@@ -32,9 +32,9 @@ def trained():
 
 
 def learned(kind, seed):
-    baseline = office(office_of(kind), 600, seed=seed)
+    baseline = office(office_of(kind), 600 if kind.every_record else 1500, seed=seed)
     fitted = kind.fit([baseline], OPTIONS)
-    about = About(600, len(fitted.held_back), int(baseline.clock[0]), int(baseline.clock[-1]))
+    about = About(len(baseline), len(fitted.held_back), int(baseline.clock[0]), int(baseline.clock[-1]))
     return Trained(fitted.detector, Calibration.fit(fitted.held_back, fitted.per_day), about)
 
 

@@ -100,9 +100,10 @@ def test_live_equals_archive(office, tmp_path):
     script = Script([partial(write, start) for start in range(0, len(rows), 333)])
     script.settle()
     watch(path.parent, bundle, config, tmp_path / "out", tmp_path / "state", script, clock=script.clock)
-    found = (tmp_path / "found" / "notice.log").read_bytes()
+    found, told = (sorted((tmp_path / out / "notice.log").read_bytes().splitlines()) for out in ("found", "out"))
     assert found
-    assert (tmp_path / "out" / "notice.log").read_bytes() == found
+    # When repetitions of a notice are summed up depends on when one looks; what they say does not.
+    assert told == found
 
 
 def test_lanls_events_with_red_team_sessions_are_learned_from_its_list(tmp_path):

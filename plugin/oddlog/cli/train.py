@@ -107,7 +107,6 @@ def train(
     Examples:
         oddlog train office/2024-01-29 office/2024-01-30 --bundle office-bundle
         oddlog train office/*/ntlm.log --bundle classic --profile classic --modes auto
-        oddlog train office/*/ntlm.log --detector sessions --labels office/labels.tsv --bundle sessions
     """  # noqa: D301 - click wants the character, not the two signs
     import msgspec
 
