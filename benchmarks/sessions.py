@@ -29,6 +29,7 @@ SEEDS = (1, 2, 3)
 EVENTS, CUTOFFS = 5_000, 100
 RUNS = 5
 
+
 def events():
     clock, logs = Clock("end"), open_logs([sessions_logs.LANL / "auth_sample.txt.gz"])
     (records,) = [clock.records(batch) for batch in logs.batches("auth")]

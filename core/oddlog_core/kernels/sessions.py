@@ -205,7 +205,7 @@ def _spread(n, sums, with_sum, out, at):
 @njit(error_model="numpy")
 def _tell(stats, row, now, n_keys, n_kinds, parent, out, at):
     """What an entity's records and children tell of it at a cutoff."""
-    if row < 0:
+    if row < 0 or stats[row, _COUNT] == 0:
         width = 5 + n_keys + n_kinds + SPREAD - 1 + parent * SPREAD
         out[at : at + width] = np.nan
         out[at] = 0.0
