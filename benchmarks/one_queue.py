@@ -7,9 +7,9 @@ Trains on 14 days of a simulated office, scores 14 more and a 29th with attacks;
 - notices a day on the benign days, at the default budget;
 - attacks found before so many false notices, with chains and without, the same scores and the same calibration.
 
-Run it with `python benchmarks/one_queue.py [--hosts 40] [--seed 5] [--fixed] [--out DIR]`; it needs the extra `train`, and
-with --out the extra `report`, for the reliability plot. What captures moved into simulated days come to in the joint
-queue is for `benchmarks/captures.py` to say.
+Run it with `python benchmarks/one_queue.py [--hosts 40] [--seed 5] [--fixed] [--out DIR]`; it needs the extra `train`,
+and with --out the extra `report`, for the reliability plot. What captures moved into simulated days come to in the
+joint queue is for `benchmarks/captures.py` to say.
 """
 
 from __future__ import annotations

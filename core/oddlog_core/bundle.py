@@ -15,6 +15,7 @@ from oddlog_core.chains import Chains  # noqa: TC001
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.hosts import HostsDetector
 from oddlog_core.detectors.kmodes import HostEventsDetector, KModesDetector
+from oddlog_core.detectors.novelty import ConnNoveltyDetector, FlowNoveltyDetector
 from oddlog_core.detectors.operations import OperationsDetector
 from oddlog_core.detectors.risk import AuthSessionsDetector, NtlmSessionsDetector
 from oddlog_core.errors import BundleError
@@ -34,6 +35,8 @@ DETECTORS: tuple[type[Detector], ...] = (
     HostsDetector,
     OperationsDetector,
     HostEventsDetector,
+    ConnNoveltyDetector,
+    FlowNoveltyDetector,
     AuthSessionsDetector,
     NtlmSessionsDetector,
 )

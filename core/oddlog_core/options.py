@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ROOM", "Architecture", "FeatureSet", "FlowOptions", "Loss", "Optimizer", "Profile", "Schedule"]
+__all__ = [
+    "ROOM",
+    "Architecture",
+    "FeatureSet",
+    "FlowOptions",
+    "Loss",
+    "NoveltyModel",
+    "NoveltyOptions",
+    "Optimizer",
+    "Profile",
+    "Schedule",
+]
 
 ROOM = 125_000_000
 """Bytes that the state of a detector may take if nothing else is said: enough for 65,536 sources, services, streams and
@@ -22,6 +33,9 @@ Architecture = Literal["basic", "narrow", "double", "deep", "overcomplete", "con
 Optimizer = Literal["sgd", "adam"]
 Schedule = Literal["constant", "one-cycle"]
 Loss = Literal["bce", "mse"]
+NoveltyModel = Literal["svm", "svm-linear", "forest", "autoencoder", "lstm"]
+"""What tells novel connections and flows: a one-class SVM, its kernel approximated in linear time, an isolation forest,
+an autoencoder, or one of LSTMs over what a source did before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +68,21 @@ class FlowOptions:
     epochs: int = 20
     seed: int = 0
     batch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoveltyOptions:
+    """How to train a novelty model.
+
+    Attributes
+    ----------
+    model : str
+        ``svm`` (exact, in quadratic time), ``svm-linear``, ``forest``, ``autoencoder`` or ``lstm``.
+    steps : int
+        Of training the two neural networks.
+    seed : int
+    """
+
+    model: NoveltyModel = "autoencoder"
+    steps: int = 2000
+    seed: int = 0

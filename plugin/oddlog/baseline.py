@@ -11,10 +11,11 @@ import numpy as np
 from oddlog_core.bundle import DETECTORS, About, Trained, check_free, write_bundle
 from oddlog_core.calibration import Calibration, fisher
 from oddlog_core.detectors.contract import FitOptions
+from oddlog_core.detectors.novelty import NoveltyDetector
 from oddlog_core.detectors.risk import SessionsDetector
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.sessions import LABEL
-from oddlog_core.options import FlowOptions
+from oddlog_core.options import FlowOptions, NoveltyOptions
 from oddlog_core.span import split
 
 from oddlog import __version__
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
     from oddlog.labels import Labels
     from oddlog.logs import Batch, Logs
 
-__all__ = ["SESSIONS", "Learned", "kinds", "train"]
+__all__ = ["NOVELTY", "SESSIONS", "Learned", "kinds", "train"]
 
-SESSIONS = "sessions"
+NOVELTY, SESSIONS = "novelty", "sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Learned:
 
 
 def kinds(names: Collection[str]) -> list[type[Detector]]:
-    """Detectors by name, ``sessions`` for those of sessions, or a log's name for its usual ones.
+    """Detectors by name, ``novelty`` and ``sessions`` for those of either, or a log's name for its usual ones.
 
     Without any name, all but those that are only learned on request.
     """
@@ -72,6 +73,7 @@ def kinds(names: Collection[str]) -> list[type[Detector]]:
         for kind in DETECTORS
         if kind.name in names
         or (kind.log in names and not kind.on_request)
+        or (NOVELTY in names and issubclass(kind, NoveltyDetector))
         or (SESSIONS in names and issubclass(kind, SessionsDetector))
     ]
 
@@ -121,7 +123,7 @@ def train(
     left_out: dict[str, str] = {}
     for kind in kinds(detectors):
         if kind.log not in logs.names:
-            # Who has no host events does not miss them, nor who asks for sessions of one log those of the other.
+            # Who has no host events or flows does not miss them, nor the other log's sessions.
             if kind.log in LOGS and not kind.on_request:
                 left_out[kind.log] = "no such log was given"
             continue
@@ -143,6 +145,7 @@ def train(
                 config.train.epochs,
                 config.train.seed,
             ),
+            novelty=NoveltyOptions(config.train.model, 100 * config.train.epochs, config.train.seed),
             profile=config.ntlm.profile,
             modes=config.ntlm.modes,
             progress=partial(on_progress, kind.name),

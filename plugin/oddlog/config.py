@@ -13,7 +13,15 @@ import zoneinfo
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Profile, Schedule  # noqa: TC002 - read at run time
+from oddlog_core.options import (  # noqa: TC002 - read at run time
+    Architecture,
+    FeatureSet,
+    Loss,
+    NoveltyModel,
+    Optimizer,
+    Profile,
+    Schedule,
+)
 
 from oddlog.errors import ConfigError
 from oddlog.keys import keys, tables
@@ -99,7 +107,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     held_back : float
         Share of the baseline, its latest part, that thresholds are set by.
     epochs : int
-        Passes over all but what is held back.
+        Passes over all but what is held back; of novelty's networks, hundreds of steps.
     features : {"base", "rolling", "full"}
         What the conn detector sees of a connection.
     architecture : str
@@ -110,6 +118,8 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Of its learning rate.
     loss : {"bce", "mse"}
         Binary cross-entropy of features scaled to 0 to 1, or squares of standardised ones.
+    model : {"svm", "svm-linear", "forest", "autoencoder", "lstm"}
+        Of the novelty detectors.
     seed : int
         The same seed and logs give the same bundle.
     """
@@ -120,6 +130,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     optimizer: Optimizer = "adam"
     schedule: Schedule = "one-cycle"
     loss: Loss = "mse"
+    model: NoveltyModel = "autoencoder"
     epochs: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
 

@@ -172,7 +172,7 @@ class Road:
         ]
         if self._started is None:
             self._started = int(records.clock[0])
-        warm_from = self._started + min(self.warm_up, HOUR)
+        warm_from = self._warm_from
 
         def end() -> Outcome:
             parts = [(one, self._timed(one.detector.name, score)) for one, score in begun]
@@ -223,7 +223,9 @@ class Road:
         exported = self.export()
         now, started, far, in_a_row = exported["clock"].tolist()
         # Once the clock has been believed again, nobody asks where it was said to be in between.
-        clock = (now, started, far if in_a_row else 0, in_a_row)
+        # And how long it will still be cold.
+        cold = max(self._warm_from - now, 0)
+        clock = (now, started, far if in_a_row else 0, in_a_row, cold)
         states = {
             name: {key: value for key, value in exported["states"][name].items() if key not in one.detector.fading}
             for name, one in self._trained.items()
@@ -233,6 +235,11 @@ class Road:
     def evicted(self) -> dict[str, int]:
         """By detector, keys that had to go since there was no memory for more."""
         return {name: one.detector.evicted(self._states[name]) for name, one in self._trained.items()}
+
+    @property
+    def _warm_from(self) -> int:
+        """The clock from which its detectors have seen enough of the log."""
+        return (self._started or 0) + min(self.warm_up, HOUR)
 
     @property
     def warm_up(self) -> int:

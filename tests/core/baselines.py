@@ -25,6 +25,7 @@ INTEGERS = {
     "conn": ("ts", "duration", "orig_bytes", "resp_bytes", "orig_pkts", "resp_pkts", "id.orig_p", "id.resp_p"),
     "ntlm": ("ts", "id.orig_p", "id.resp_p"),
     "dce_rpc": ("ts", "rtt", "id.orig_p", "id.resp_p"),
+    "flows": ("ts", "id.orig_p", "id.resp_p", "Flow Duration", "Total Fwd Packet", "Flow Bytes/s", "Flow IAT Min"),
     "wls": ("ts",),
     "auth": ("ts", "label"),
 }
@@ -35,6 +36,7 @@ CATEGORIES = {
         *("server_nb_computer_name", "server_dns_computer_name", "server_tree_name"),
     ),
     "dce_rpc": ("id.orig_h", "id.resp_h", "named_pipe", "endpoint", "operation"),
+    "flows": ("id.orig_h", "id.resp_h", "proto"),
     "wls": (
         *("id.orig_h", "id.resp_h", "event_id", "username", "domainname", "logon_type", "authentication_package"),
         *("destination", "service_name", "process_name", "parent_process_name", "status", "success"),
@@ -68,6 +70,15 @@ ODD = {
         "hostname": "KALI",
         "domainname": "WORKGROUP",
         "success": "F",
+    },
+    "flows": {
+        "id.orig_h": "10.0.0.3",
+        "id.resp_h": "203.0.113.9",
+        "id.resp_p": 31_337,
+        "proto": "icmp",
+        "Flow Duration": 10**15,
+        "Total Fwd Packet": 10**13,
+        "Flow IAT Min": -(10**12),
     },
     "wls": {
         "id.orig_h": "Comp666",
@@ -132,7 +143,7 @@ def office(log: str, n: int, seed: int, *, start: int = MONDAY, days: float = 2.
     times = start + (np.cumsum(gaps) / max(gaps.sum(), 1e-9) * (days * DAY - SECOND)).astype(np.int64)
     if log.endswith("-sessions"):
         return records(log, _sessions(log.removesuffix("-sessions"), times, rng))
-    row = {"conn": _connection, "ntlm": _logon, "dce_rpc": _operation, "wls": _event}[log]
+    row = {"conn": _connection, "ntlm": _logon, "dce_rpc": _operation, "wls": _event, "flows": _flow}[log]
     return records(log, [{"ts": int(time), **row(rng)} for time in times])
 
 
@@ -183,6 +194,22 @@ def _connection(rng: np.random.Generator) -> dict[str, Any]:
         "smb": {"id.resp_p": 445, "proto": "tcp", "service": rng.choice(["gssapi,ntlm,smb", "gssapi,smb,ntlm"])},
     }[str(kind)]
     return {**ends, "id.resp_h": f"10.0.1.{rng.integers(1, 5)}", "conn_state": "SF", **amounts, **what}
+
+
+def _flow(rng: np.random.Generator) -> dict[str, Any]:
+    packets = int(rng.integers(1, 40))
+    flow = {
+        "id.orig_h": f"10.0.0.{rng.integers(1, 20)}",
+        "id.resp_h": f"10.0.1.{rng.integers(1, 5)}",
+        "id.resp_p": int(rng.choice([53, 443])),
+        "proto": "tcp",
+        "Total Fwd Packet": packets * SECOND,
+        "Flow Duration": int(packets * rng.lognormal(5, 1) * SECOND),
+        "Flow IAT Min": int(rng.lognormal(3, 1) * SECOND),
+    }
+    if rng.random() < 0.8:
+        flow["Flow Bytes/s"] = int(rng.lognormal(8, 1) * SECOND)
+    return flow
 
 
 def _logon(rng: np.random.Generator) -> dict[str, Any]:

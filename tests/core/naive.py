@@ -45,15 +45,16 @@ def surprise_in_mode(codes, modes, label, surprise, offsets):
     ]
 
 
-def running_counts(hosts, values):
+def running_counts(hosts, values, kept=None):
     records, seen = defaultdict(int), defaultdict(Counter)
     out = []
     for host, row in zip(hosts, values, strict=True):
         records[host] += 1
         for field, value in enumerate(row):
-            seen[host, field][value] += 1
+            if kept is None or (host, field, value) in kept:
+                seen[host, field][value] += 1
         counters = [seen[host, field] for field in range(len(row))]
-        out.append([records[host], *map(len, counters), *(max(counter.values()) for counter in counters)])
+        out.append([records[host], *map(len, counters), *(max(counter.values(), default=0) for counter in counters)])
     return out
 
 
@@ -199,6 +200,19 @@ def typical(seen, contexts, prior):
     return mean, sqrt(variance)
 
 
+def follow(slots, clock, span, length):
+    held: dict[int, list[int]] = {}
+    before = []
+    for i, slot in enumerate(slots):
+        if slot < 0:
+            held[~slot] = []
+        mine = held.setdefault(slot if slot >= 0 else ~slot, [])
+        latest = [j if clock[j] > clock[i] - span else -1 for j in mine[-length:]]
+        before.append([-1] * (length - len(latest)) + latest)
+        mine.append(i)
+    return np.array(before)
+
+
 def recent_sums(clock, keys, values, n_plain, windows, most):
     out = np.zeros((len(clock), len(windows), 1 + np.shape(values)[1]), np.int64)
     first = 0
@@ -283,3 +297,28 @@ def sessions(times, keys, success, values, kinds, period, after):
             told += [sum(column) / len(column), min(column), max(column)] if column else [np.nan] * 3
         found.append((i, told))
     return found
+
+
+def trail(clock, keys, operation, pause, lost, most):
+    """What came before each call, of as many keys of each kind as there is a place for."""
+    latest, calls, met, targets, missed = {}, {}, set(), {}, 0
+    out = []
+    for now, (connection, call, pair, source), own in zip(clock, keys, operation, strict=True):
+        before = 0
+        if connection in latest:
+            then, last = latest[connection]
+            before = last if now - then <= pause else 0
+        if connection in latest or len(latest) < most:
+            latest[connection] = now, own
+        else:
+            before, missed = lost, missed + 1
+        if call in calls or len(calls) < most:
+            calls[call] = calls.get(call, 0) + 1
+        else:
+            missed += 1
+        if pair not in met and len(met) < most:
+            met.add(pair)
+            targets[source] = targets.get(source, 0) + 1
+        missed += pair not in met
+        out.append([before, calls.get(call, 1), targets.get(source, 0)])
+    return out, missed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from baselines import anew
 from inventions import pieces
 from oddlog_core.detectors.contract import FitOptions
-from oddlog_core.options import FlowOptions
+from oddlog_core.options import FlowOptions, NoveltyOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from oddlog_core.records import Records
 
 OPTIONS = FitOptions(
-    flow=FlowOptions(epochs=2, seed=3), seed=3, networks={"10.1.0.0/16": "branch"}, time_zone="Europe/Berlin"
+    flow=FlowOptions(epochs=2, seed=3),
+    novelty=NoveltyOptions(steps=200, seed=3),
+    seed=3,
+    networks={"10.1.0.0/16": "branch"},
+    time_zone="Europe/Berlin",
 )
 
 

@@ -21,7 +21,7 @@ from oddlog_core.calibration import Calibration
 from oddlog_core.errors import BundleError
 from road import OPTIONS, answer
 
-WITHOUT_TORCH = [kind for kind in DETECTORS if kind.log != "conn"]
+WITHOUT_TORCH = [kind for kind in DETECTORS if kind.log not in {"conn", "flows"}]
 LATER = {kind.name: office(office_of(kind), 200, seed=8, start=MONDAY + 2 * DAY, days=0.3) for kind in WITHOUT_TORCH}
 WORDS = {"oddlog": "0.1.0", "created": "2026-11-24T00:00:00+00:00", "comment": "for tests"}
 

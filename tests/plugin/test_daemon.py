@@ -224,7 +224,9 @@ def test_what_is_broken_is_said_and_what_was_stays_until_a_better_one_holds(mana
     assert "dce_rpc-hosts starts afresh" in manager.said()
     write(manager, calls, 1, 2)
     manager.stop()
-    said = re.findall(rb'"suppress_for":(\d+).*"bundle":"(\w+)"', notices(manager))
+    # What was told by the old bundle may come again, and is said to.
+    lines = [line for line in notices(manager).splitlines() if b" more like the one of " not in line]
+    said = re.findall(rb'"suppress_for":(\d+).*"bundle":"(\w+)"', b"\n".join(lines))
     first, then = said[0], said[-1]
     assert (first[0], then) == (b"3600", (b"7", starter_bundle.digest.encode()))
     assert said == [first] * said.count(first) + [then] * said.count(then)

@@ -29,7 +29,7 @@ def sensor(office, tmp_path) -> Sensor:
 @pytest.fixture
 def start(office, tmp_path):
     """Start `oddlog watch` as a process; whatever is left of them is killed."""
-    (tmp_path / "oddlog.toml").write_text(f"notices_per_day = {CONFIG.notices_per_day}")
+    (tmp_path / "oddlog.toml").write_text(f"notices_per_day = {CONFIG.notices_per_day}\nsuppress_for = 0\n")
     running = []
 
     def run() -> subprocess.Popen:

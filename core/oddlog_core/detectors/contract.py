@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from oddlog_core.options import ROOM, FlowOptions
+from oddlog_core.options import ROOM, FlowOptions, NoveltyOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +45,8 @@ class FitOptions:
         Feature set of conn records.
     flow : FlowOptions
         How the conn autoencoder is trained.
+    novelty : NoveltyOptions
+        How the novelty detectors are trained.
     profile : {"default", "classic"}
         What is seen of a logon.
     modes : int or "auto"
@@ -62,6 +64,7 @@ class FitOptions:
     window: int = 3_600_000_000
     features: FeatureSet = "full"
     flow: FlowOptions = field(default_factory=FlowOptions)
+    novelty: NoveltyOptions = field(default_factory=NoveltyOptions)
     profile: Profile = "default"
     modes: int | Literal["auto"] = 10
     progress: Callable[[float], None] = lambda _: None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import msgspec
@@ -13,10 +14,11 @@ from oddlog_core.calibration import Calibration
 from oddlog_core.features import recent
 from oddlog_core.features.habits import Chain, Typical, blocks
 from oddlog_core.features.keys import joined, of_integers
-from oddlog_core.features.logons import NAMES, RELATIONS, WHO, Logons, keys_of, only
+from oddlog_core.features.logons import NAMES, RELATIONS, WHO, Different, Logons
 from oddlog_core.features.ntlm import JUDGED
 from oddlog_core.features.recent import FAILURES, NEW, RECENT, Recent
 from oddlog_core.features.tables import read_tables, write_tables
+from oddlog_core.kernels.ranking import ranks
 from oddlog_core.records import MISSING_CODE, Categories
 
 if TYPE_CHECKING:
@@ -25,10 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oddlog_core.kernels.recent import RecentState
     from oddlog_core.records import Records
 
-__all__ = ["PARTS", "Habits", "Looked", "Tail"]
+__all__ = ["PARTS", "Habits", "Judgement", "Looked", "Tail"]
 
 FAMILIES = (WHO, NAMES, ("outcome",), ("together",), FAILURES, NEW)
 """Evidence of one kind, seen from several sides: it counts once, by its mean."""
@@ -64,7 +65,7 @@ class Tail(msgspec.Struct, frozen=True, dict=True):
         rows = np.flatnonzero(values >= self._start)
         found = np.round(values[rows], 9)
         scores, nats = self._steps
-        out[rows] = nats[np.searchsorted(scores, found)]
+        out[rows] = nats[ranks(scores, found)]
         beyond = found > self.calibration.tail_start
         if beyond.any():
             far = -np.log(self.calibration.p_value(found[beyond])) - _ORDINARY
@@ -84,53 +85,46 @@ class Tail(msgspec.Struct, frozen=True, dict=True):
         return scores, np.append(nats[last], nats[-1])
 
 
-class Looked(NamedTuple):
-    """What habits make of logons.
+class Judgement(NamedTuple):
+    """What a baseline says of different logons, whatever came before them.
 
     Attributes
     ----------
     related : (n_different, len(RELATIONS)) float64
-        Evidence of each relation, in nats, by its weight, of the different logons.
-    recent : (n, len(RECENT)) float64
-        Of what the source did just before.
-    judged : mapping of str to Categories
-        `JUDGED`.
-    keys : mapping of str to (n_different,) int64
-        Of the different logons.
-    number : (n,) int64
-        Which of them each is.
-    counted : (n, n_windows, 5) int64
-        What its source did; see `oddlog_core.features.recent`.
+        Evidence of each relation, in nats, by its weight.
+    pairs : mapping of str to Categories
+        The fields of `JUDGED` that follow; unset where there is no user.
+    deeds : (n_different, 4) int64
+        What is summed of them; see `oddlog_core.features.recent`.
+    expected : (n_different, 2, 3) float64
+        What is usual for their sources.
     """
 
     related: NDArray[np.float64]
-    recent: NDArray[np.float64]
-    judged: Mapping[str, Categories]
-    keys: Mapping[str, NDArray[np.int64]]
-    number: NDArray[np.int64]
+    pairs: Mapping[str, Categories]
+    deeds: NDArray[np.int64]
+    expected: NDArray[np.float64]
+
+
+class Looked(NamedTuple):
+    """Logons beside what their sources did before.
+
+    Attributes
+    ----------
+    different : Different
+    counted : (n, n_windows, 5) int64
+        What the source of each logon did; see `oddlog_core.features.recent`.
+    apart : (n, len(RECENT)) float64
+        How far that is from what is usual for it.
+    """
+
+    different: Different
     counted: NDArray[np.int64]
+    apart: NDArray[np.float64]
 
-    def total(self) -> NDArray[np.float64]:
-        """All evidence of each logon, (n,)."""
-        total: NDArray[np.float64] = self.related.sum(axis=1)[self.number] + self.recent.sum(axis=1)
-        return total
-
-    def parts(self, index: int) -> NDArray[np.float64]:
-        """Evidence of each of `PARTS` of one logon."""
-        return np.concatenate([self.related[self.number[index]], self.recent[index]])
-
-
-class _Different(NamedTuple):
-    """Logons that differ in who takes part, and which of them each is."""
-
-    keys: dict[str, NDArray[np.int64]]
-    outcome: NDArray[np.int64]
-    number: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, records: Records) -> _Different:
-        different, number = only(records)
-        return cls(keys_of(different), recent.outcomes(different), number)
+    def one(self, index: int) -> Different:
+        """One logon by itself."""
+        return self.different.take(self.different.number[index : index + 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,42 +146,57 @@ class Habits:
     @classmethod
     def learn(cls, baseline: Sequence[Records]) -> tuple[Self, list[dict[str, Categories]]]:
         """Learn from batches in log order, and give `JUDGED` of each, every stretch judged by the others."""
-        batches = [*map(_Different.of, baseline)]
+        batches = [*map(Different.of, baseline)]
         ends = np.cumsum([0, *(len(batch.number) for batch in batches)])
         keys = {name: np.concatenate([batch.keys[name][batch.number] for batch in batches]) for name in batches[0].keys}
-        outcome = np.concatenate([batch.outcome[batch.number] for batch in batches])
+        outcome = np.concatenate([recent.outcomes(batch.records)[batch.number] for batch in batches])
+        nameless = np.concatenate([_nameless(batch.records)[batch.number] for batch in batches])
         logons, judged = Logons.learn(keys)
         tails = {name: Tail.fit(judged.surprise[:, i]) for i, name in enumerate(RELATIONS)}
         related = _evidence(tails, RELATIONS, judged.surprise)
         clock = np.concatenate([batch.clock for batch in baseline])
         # What is new, and how new, depends on the stretch: in another it is not the same.
         apart_by = keys | {"who": joined(keys["who"], of_integers(blocks(len(clock))))}
-        counted = recent.sums(recent.new_state(), clock, apart_by, outcome, _new(related), judged.known[:, 2])
+        deeds = recent.deeds(outcome, _new(related), judged.known[:, 2])
+        counted = recent.sums(recent.new_state(), clock, np.arange(len(clock)), apart_by, deeds)
         usual, apart = Recent.learn(keys["source"], counted, outcome)
         tails |= {name: Tail.fit(apart[:, i]) for i, name in enumerate(RECENT)}
+        pairs = _pairs(judged.known, nameless)
         known = [
-            _judged(judged.known[start:end], records, counted[start:end])
-            for records, start, end in zip(baseline, ends[:-1], ends[1:], strict=True)
+            {name: Categories(found.codes[start:end], found.values) for name, found in pairs.items()}
+            | recent.shares(counted[start:end])
+            for start, end in pairwise(ends.tolist())
         ]
         return cls(logons, usual, tails), known
 
-    def look(self, records: Records, state: RecentState) -> Looked:
-        """Judge the next logons, and carry on what their sources did."""
-        keys, outcome, number = _Different.of(records)
-        judged = self.logons.judge(keys)
+    def judge(self, different: Different) -> Judgement:
+        """Judge different logons, each by itself."""
+        judged = self.logons.judge(different.keys)
         related = _evidence(self.tails, RELATIONS, judged.surprise)
-        mine = {name: keys[name][number] for name in ("source", "who")}
-        counted = recent.sums(
-            state, records.clock, mine, outcome[number], _new(related)[number], judged.known[number, 2]
+        return Judgement(
+            related,
+            _pairs(judged.known, _nameless(different.records)),
+            recent.deeds(recent.outcomes(different.records), _new(related), judged.known[:, 2]),
+            self.recent.expected(different.keys["source"]),
         )
-        apart = recent.apart(counted, self.recent.usual.expected([keys["source"]])[number])
-        fields = _judged(judged.known[number], records, counted)
-        return Looked(related, _evidence(self.tails, RECENT, apart), fields, keys, number, counted)
+
+    def did(self, apart: NDArray[np.float64]) -> NDArray[np.float64]:
+        """All evidence of what sources did, (n,)."""
+        total = np.zeros(len(apart))
+        for i, name in enumerate(RECENT):
+            total += self.tails[name].evidence(apart[:, i]) * _WEIGHTS[name]
+        return total
+
+    def parts(self, looked: Looked, index: int) -> tuple[NDArray[np.float64], Mapping[str, Categories]]:
+        """Evidence of each of `PARTS` of one logon, and its `JUDGED`."""
+        judgement = self.judge(looked.one(index))
+        did = _evidence(self.tails, RECENT, looked.apart[index : index + 1])
+        judged = {**judgement.pairs, **recent.shares(looked.counted[index : index + 1])}
+        return np.concatenate([judgement.related, did], axis=1)[0], judged
 
     def often(self, looked: Looked, index: int) -> dict[str, NDArray[np.int64]]:
         """How often the baseline had what each relation of one logon asks for, and out of how many."""
-        row = looked.number[index]
-        found = self.logons.often({name: keys[row : row + 1] for name, keys in looked.keys.items()})
+        found = self.logons.often(looked.one(index).keys)
         return {name: counts[0] for name, counts in found.items()}
 
     def save(self, folder: Path) -> None:
@@ -222,11 +231,12 @@ def _new(related: NDArray[np.float64]) -> NDArray[np.float64]:
     return new
 
 
-def _judged(known: NDArray[np.bool_], records: Records, counted: NDArray[np.int64]) -> dict[str, Categories]:
-    """`JUDGED` of logons: a pair is unset where there is no user."""
-    nameless = records.categories["username"].codes == MISSING_CODE
-    pairs = {
-        name: Categories(np.where(nameless, MISSING_CODE, ~known[:, i]).astype(np.int32), ("known", "new"))
-        for i, name in enumerate(JUDGED[:2])
-    }
-    return pairs | recent.shares(counted)
+def _nameless(records: Records) -> NDArray[np.bool_]:
+    nameless: NDArray[np.bool_] = records.categories["username"].codes == MISSING_CODE
+    return nameless
+
+
+def _pairs(known: NDArray[np.bool_], nameless: NDArray[np.bool_]) -> dict[str, Categories]:
+    """`Judgement.pairs`."""
+    codes = np.where(nameless[:, None], MISSING_CODE, ~known[:, :2]).astype(np.int32)
+    return {name: Categories(codes[:, i], ("known", "new")) for i, name in enumerate(JUDGED[:2])}

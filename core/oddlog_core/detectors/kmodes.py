@@ -13,10 +13,10 @@ from oddlog_core.detectors.modes import Distinct, fit_modes
 from oddlog_core.detectors.table import table
 from oddlog_core.errors import BaselineError
 from oddlog_core.features import recent
-from oddlog_core.features.logons import RELATIONS
-from oddlog_core.features.ntlm import CLASSIC, FULL, HOST_EVENTS, LogonFields, learn_fields
-from oddlog_core.kernels.matching import nearest_mode, surprise_in_mode
-from oddlog_core.records import Categories
+from oddlog_core.features.logons import RELATIONS, Different
+from oddlog_core.features.memo import Memo
+from oddlog_core.features.ntlm import CLASSIC, FULL, HOST_EVENTS, VARYING, LogonFields, learn_fields
+from oddlog_core.kernels.matching import apart_from_modes, nearest_beside, nearest_mode
 from oddlog_core.span import cut, days, per_day, split
 
 if TYPE_CHECKING:
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from oddlog_core.kernels.recent import RecentState
-    from oddlog_core.records import Records
+    from oddlog_core.records import Categories, Records
 
 __all__ = ["HostEventsDetector", "KModesDetector"]
 
 _FAR = 6.0
 _RARE = 10.0
 """Nats of rarity within a distance that make half of the way to the next."""
+_REMEMBERED, _BYTES = 1 << 15, 256
+"""Different logons at most whose judgement is kept for when they come again, and what one of ten modes takes."""
 
 
 class _Learned(msgspec.Struct, frozen=True):
@@ -45,17 +47,18 @@ class _Learned(msgspec.Struct, frozen=True):
     """Of how unlike the nearest mode logons are; None in the classic profile, which is that and nothing else."""
 
 
-class _Matched(NamedTuple):
-    """Codes of logons, the mode nearest to each, and in how many fields it differs."""
+class _State(NamedTuple):
+    """What sources did in the last hour, and what was made of logons lately."""
 
-    codes: NDArray[np.int32]
-    label: NDArray[np.int32]
-    distance: NDArray[np.int32]
+    recent: RecentState
+    memo: Memo
 
 
 class _Evidence(NamedTuple):
+    """Logons, the mode nearest to each, how unlike it is, and what habits make of it."""
+
     records: Records
-    matched: _Matched
+    label: NDArray[np.int32]
     unlike: NDArray[np.float64]
     looked: Looked | None
 
@@ -79,6 +82,9 @@ class KModesDetector(Detector):
         self._learned, self._habits = learned, habits
         self._modes = np.array(learned.modes, np.int32).reshape(-1, len(learned.fields.names))
         self._surprise, self._offsets = np.array(learned.surprise), _offsets(learned.fields)
+        names = learned.fields.names
+        self._varying = [f for f, name in enumerate(names) if name in VARYING]
+        self._steady = [f for f, name in enumerate(names) if name not in VARYING]
         self.warm_up = recent.WARM_UP if habits else 0
         # How new something is, which a state adds up, is this baseline's word.
         self.remembers = None if habits else "nothing"
@@ -106,7 +112,8 @@ class KModesDetector(Detector):
         label, distance = nearest_mode(distinct.rows, modes.modes)
         shares = np.bincount(label, distinct.weights, minlength=len(modes.modes)) / distinct.weights.sum()
         surprise = _surprise(distinct, label, fields, len(modes.modes))
-        unlike = _unlike(distance, surprise_in_mode(distinct.rows, modes.modes, label, surprise, _offsets(fields)))
+        _, rare = apart_from_modes(distinct.rows, modes.modes, surprise, _offsets(fields))
+        unlike = _unlike(distance, rare[np.arange(len(rare)), label])
         tail = None if classic else Tail.fit(np.repeat(unlike, distinct.weights))
         learned = _Learned(fields, modes.modes.tolist(), shares.tolist(), dict(modes.curve), surprise.tolist(), tail)
         detector = cls(learned, habits)
@@ -114,50 +121,71 @@ class KModesDetector(Detector):
         scores = [detector.score_samples(batch, state, np.inf).score for batch in held_back]
         return Fitted(detector, np.concatenate(scores), per_day(baseline))
 
-    def new_state(self) -> RecentState | None:
+    def new_state(self) -> _State | None:
         """State before the first logon; the classic profile judges logons one by one."""
-        return recent.new_state(self.room) if self._habits else None
+        if not self._habits:
+            return None
+        remembered = min(_REMEMBERED, 1 << max(4, (self.room // 3 // _BYTES).bit_length() - 1))
+        return _State(recent.new_state(self.room * 2 // 3), Memo(remembered))
 
-    def score_samples(self, records: Records, state: RecentState | None, threshold: float) -> Scored:
+    def score_samples(self, records: Records, state: _State | None, threshold: float) -> Scored:
         """Fields in which each logon differs from its nearest mode; in the default profile evidence in nats."""
-        if self._habits is None or state is None or self._learned.tail is None:
-            matched = self._match(records, {})
-            score = matched.distance.astype(np.float64)
-            return Scored.of_records(records, score, threshold, _Evidence(records, matched, score, None))
-        looked = self._habits.look(records, state)
-        matched = self._match(records, looked.judged)
-        rare = surprise_in_mode(matched.codes, self._modes, matched.label, self._surprise, self._offsets)
-        unlike = self._learned.tail.evidence(_unlike(matched.distance, rare))
+        fields = self._learned.fields
+        habits, tail = self._habits, self._learned.tail
+        if habits is None or state is None or tail is None:
+            label, distance = nearest_mode(fields.encode(records, {}), self._modes)
+            score = distance.astype(np.float64)
+            return Scored.of_records(records, score, threshold, _Evidence(records, label, score, None))
+        different = Different.of(records, fields.columns)
+        related, deeds, expected, differing, rare = state.memo.recall(
+            different.records.clock, different.key, lambda rows: self._judge(habits, different.take(rows))
+        )
+        counted = recent.sums(state.recent, records.clock, different.number, different.keys, deeds)
+        looked = Looked(different, counted, recent.apart(counted, different.number, expected))
+        codes = fields.encode(records, recent.shares(counted), self._varying)
+        label, distance, beside = nearest_beside(differing, rare, different.number, codes, *self._among(self._varying))
+        unlike = tail.evidence(_unlike(distance, beside))
         # Nine digits: the last bits of a vectorised sum may depend on how many rows there are.
-        score = np.round(unlike + looked.total(), 9)
-        return Scored.of_records(records, score, threshold, _Evidence(records, matched, unlike, looked))
+        score = np.round(unlike + related[different.number] + habits.did(looked.apart), 9)
+        return Scored.of_records(records, score, threshold, _Evidence(records, label, unlike, looked))
 
-    def _match(self, records: Records, judged: Mapping[str, Categories]) -> _Matched:
-        codes = self._learned.fields.encode(records, judged)
-        return _Matched(codes, *nearest_mode(codes, self._modes))
+    def _judge(self, habits: Habits, different: Different) -> tuple[NDArray[Any], ...]:
+        """What habits say of different logons, and how far they are from each mode by what does not vary."""
+        judgement = habits.judge(different)
+        codes = self._learned.fields.encode(different.records, judgement.pairs, self._steady)
+        apart = apart_from_modes(codes, *self._among(self._steady))
+        return judgement.related.sum(axis=1), judgement.deeds, judgement.expected, *apart
+
+    def _among(self, fields: list[int]) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64]]:
+        """Modes, and how surprising values are in them, by some fields only."""
+        return np.ascontiguousarray(self._modes[:, fields]), self._surprise, self._offsets[fields]
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The fields that differ from the nearest mode, with both values; relations and recent failures by counts."""
         evidence: _Evidence = scored.evidence
         if self._habits is None or evidence.looked is None:
-            return tuple(self._differing(evidence, index, 1.0))
+            return tuple(self._differing(evidence, index, {}, 1.0))
         unlike = evidence.unlike[index]
-        total = max(unlike + evidence.looked.parts(index).sum(), 1e-300)
-        reasons = self._differing(evidence, index, unlike / total) if unlike else []
-        reasons += _unusual(self._habits, evidence.looked, index, total)
+        parts, judged = self._habits.parts(evidence.looked, index)
+        total = max(unlike + parts.sum(), 1e-300)
+        reasons = self._differing(evidence, index, judged, unlike / total) if unlike else []
+        reasons += _unusual(self._habits.often(evidence.looked, index), evidence.looked.counted[index], parts / total)
         return tuple(sorted(reasons, key=lambda reason: -reason.share))
 
-    def _differing(self, evidence: _Evidence, index: int, share: float) -> list[Reason]:
+    def _differing(
+        self, evidence: _Evidence, index: int, judged: Mapping[str, Categories], share: float
+    ) -> list[Reason]:
         """Fields that differ, and of the share of all of them what each carries."""
-        records, matched, _, looked = evidence
-        fields, logon, label = self._learned.fields, matched.codes[index], matched.label[index]
-        differing = np.flatnonzero(logon != self._modes[label])
+        fields, label = self._learned.fields, evidence.label[index]
+        logon = cut(evidence.records, index, index + 1)
+        codes = fields.encode(logon, judged)[0]
+        differing = np.flatnonzero(codes != self._modes[label])
         rare = (
             np.ones(len(differing))
-            if looked is None
-            else self._surprise[label, self._offsets[differing] + logon[differing]]
+            if evidence.looked is None
+            else self._surprise[label, self._offsets[differing] + codes[differing]]
         )
-        values = fields.categorise(cut(records, index, index + 1), _row(looked, index))
+        values = fields.categorise(logon, judged)
         reasons = []
         for f, weight in zip(differing.tolist(), rare / max(rare.sum(), 1e-300), strict=True):
             seen = values[f].values[values[f].codes[0]] if values[f].codes[0] >= 0 else None
@@ -165,15 +193,15 @@ class KModesDetector(Detector):
             reasons.append(Reason(fields.names[f], seen, expected, float(share * weight)))
         return reasons
 
-    def export_state(self, state: RecentState | None) -> dict[str, Any]:
+    def export_state(self, state: _State | None) -> dict[str, Any]:
         """What sources did in the last hour."""
-        return {} if state is None else state.export()
+        return {} if state is None else state.recent.export()
 
-    def restore_state(self, exported: dict[str, Any]) -> RecentState | None:
+    def restore_state(self, exported: dict[str, Any]) -> _State | None:
         """What `export_state` exported."""
         state = self.new_state()
         if state is not None:
-            state.restore(exported)
+            state.recent.restore(exported)
         return state
 
     def save(self, folder: Path) -> None:
@@ -238,24 +266,19 @@ def _unlike(distance: NDArray[np.int32], rare: NDArray[np.float64]) -> NDArray[n
     return unlike
 
 
-def _row(looked: Looked | None, index: int) -> dict[str, Categories]:
-    if looked is None:
-        return {}
-    return {name: Categories(found.codes[index : index + 1], found.values) for name, found in looked.judged.items()}
-
-
-def _unusual(habits: Habits, looked: Looked, index: int, total: float) -> list[Reason]:
+def _unusual(
+    often: Mapping[str, NDArray[np.int64]], counted: NDArray[np.int64], shares: NDArray[np.float64]
+) -> list[Reason]:
     """Relations with how often the baseline had them, and what the source did just before."""
-    often, reasons = habits.often(looked, index), []
-    for name, evidence in zip(PARTS, looked.parts(index), strict=True):
-        share = float(evidence / total)
+    reasons = []
+    for name, share in zip(PARTS, shares.tolist(), strict=True):
         if not share:
             continue
         if name in RELATIONS:
             seen, of = often[name].tolist()
             reasons.append(Reason(name, float(seen), None, share, float(of)))
         else:
-            reasons.append(_recent(name, looked.counted[index], share))
+            reasons.append(_recent(name, counted, share))
     return reasons
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,12 +18,12 @@ from oddlog_core.features.rights import Rights
 from oddlog_core.features.roles import Roles
 from oddlog_core.features.sensitive import SENSITIVE
 from oddlog_core.features.tables import read_tables, write_tables
-from oddlog_core.features.trail import FIRST, Trail
+from oddlog_core.features.trail import FIRST, LOST, Trail
 from oddlog_core.features.usage import Doing, Usage
 from oddlog_core.span import DAY, days, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,21 +34,86 @@ __all__ = ["OperationsDetector"]
 
 # What is surprising by less, in nats or standard deviations, is no news.
 _LEAST = 0.5
-# Pieces of news that are remembered of a day: who invents more is told of long before.
-_MOST_NEWS = 1 << 18
+_EACH = 4
+# Bytes that a caller's share of all that is remembered takes: its name, a few connections, and now and then news.
+_BYTES = 1800
 
 
 @dataclass(slots=True)
 class _State:
-    """The present day and the open window."""
+    """The present day and the open window, of so many callers at most.
 
+    Callers, connections and names that come when there is no place are passed over. Of sessions the half that is least
+    new makes place for what comes later; of news, and of hosts that were told of, the first.
+    """
+
+    most: int
     number: int | None = None
     day: int | None = None
-    trail: Trail = field(default_factory=Trail)
-    known: set[int] = field(default_factory=set)
+    trail: Trail = field(init=False)
+    known: OrderedDict[int, None] = field(default_factory=OrderedDict)
     names: dict[int, str] = field(default_factory=dict)
-    sessions: dict[str, dict[int, Session]] = field(default_factory=dict)
-    told: set[str] = field(default_factory=set)
+    hosts: dict[str, None] = field(default_factory=dict)
+    sessions: dict[tuple[str, int], Session] = field(default_factory=dict)
+    told: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    lost: int = 0
+
+    def __post_init__(self) -> None:
+        self.trail = Trail(_EACH * self.most)
+
+    @property
+    def evicted(self) -> int:
+        """What found no place, or had to give it up."""
+        return self.lost + self.trail.evicted
+
+    def begin(self, number: int, day: int, window: int) -> None:
+        """Begin a window, and with the first one of a day, the day."""
+        self.number = number
+        if day != self.day:
+            self.lost += self.trail.evicted
+            self.day, self.trail, self.known, self.names = day, Trail(_EACH * self.most), OrderedDict(), {}
+        else:
+            self.trail.next_window(number * window)
+
+    def enter(self, hosts: Iterable[str], names: Iterable[tuple[int, str]]) -> None:
+        """Have callers and names of operations, as long as there is a place for them."""
+        for host in hosts:
+            if host not in self.hosts and len(self.hosts) < self.most:
+                self.hosts[host] = None
+            self.lost += host not in self.hosts
+        for key, name in names:
+            if len(self.names) < self.most:
+                self.names.setdefault(key, name)
+            self.lost += key not in self.names
+
+    def is_news(self, subject: int) -> bool:
+        """Whether this is the first time today, as far as that is remembered."""
+        if subject in self.known:
+            return False
+        self._remember(self.known, subject, _EACH * self.most)
+        return True
+
+    def add(self, host: str, pair: int, news: News) -> Session:
+        """Take a piece of news into its session."""
+        most = max(self.most // 8, 2)
+        if (host, pair) not in self.sessions and len(self.sessions) >= most:
+            newest = sorted(self.sessions.items(), key=lambda one: -one[1].score)[: most // 2]
+            self.lost += len(self.sessions) - len(newest)
+            self.sessions = dict(newest)
+        session = self.sessions.setdefault((host, pair), Session())
+        session.add(news)
+        return session
+
+    def tell(self, host: str) -> None:
+        """Remember that a host is told of."""
+        self._remember(self.told, host, self.most)
+
+    def _remember(self, those: OrderedDict[Any, None], one: object, most: int) -> None:
+        """Have one more, in place of the first where there are as many as there may be."""
+        if len(those) >= most:
+            those.popitem(last=False)
+            self.lost += 1
+        those[one] = None
 
 
 class OperationsDetector(Detector):
@@ -96,7 +162,7 @@ class OperationsDetector(Detector):
 
     def new_state(self) -> _State:
         """No day has begun."""
-        return _State()
+        return _State(max(self.room // _BYTES, 16))
 
     def score_samples(self, records: Records, state: _State, threshold: float) -> Scored:
         """Provisional scores that passed the threshold, and final ones of windows that these records closed."""
@@ -105,17 +171,9 @@ class OperationsDetector(Detector):
             if number != state.number:
                 if state.number is not None:
                     parts.append(self._close(state, threshold))
-                self._open(state, number)
+                state.begin(number, number * self._window // DAY, self._window)
             parts.append(self._early(records, calls.slice(start, stop), state, start, threshold))
         return end_to_end(parts, _all)
-
-    def _open(self, state: _State, number: int) -> None:
-        """Begin a window, and with the first one of a day, the day."""
-        state.number, day = number, number * self._window // DAY
-        if day != state.day:
-            state.day, state.trail, state.known, state.names = day, Trail(), set(), {}
-        else:
-            state.trail.next_window(number * self._window)
 
     def _early(self, records: Records, calls: Calls, state: _State, start: int, threshold: float) -> Scored:
         """Take in records of one window, from `start` on; what is odd, at the record where it passes the threshold."""
@@ -124,20 +182,18 @@ class OperationsDetector(Detector):
         doing = Doing(calls, self._roles.of(calls.source), before)
         hosts = records.categories["id.orig_h"]
         pairs = joined(calls.source, calls.destination)
-        # Every host of the window gets a score, whether there is news of it or not.
-        for code in dict.fromkeys(hosts.codes[start:stop].tolist()):
-            state.sessions.setdefault(hosts.values[code] if code >= 0 else "", {})
+        callers = (hosts.values[code] if code >= 0 else "" for code in dict.fromkeys(hosts.codes[start:stop].tolist()))
         names = call_names(records, start, stop)
-        for key, row in zip(*map(np.ndarray.tolist, np.unique(calls.operation, return_index=True)), strict=True):
-            state.names.setdefault(key, names(row))
+        operations = np.sort(np.unique(calls.operation, return_index=True)[1]).tolist()
+        # Every host of the window gets a score, whether there is news of it or not.
+        state.enter(callers, ((int(calls.operation[row]), names(row)) for row in operations))
         odd: list[tuple[float, int, str, list[News]]] = []
-        for row, news in self._news(doing, state):
+        for row, news in self._news(doing, state, names):
             code = hosts.codes[start + row]
             host = hosts.values[code] if code >= 0 else ""
-            session = state.sessions[host].setdefault(int(pairs[row]), Session())
-            session.add(news)
+            session = state.add(host, int(pairs[row]), news)
             if host not in state.told and session.score >= threshold:
-                state.told.add(host)
+                state.tell(host)
                 odd.append((session.score, start + row, host, [*session.news]))
         at = np.array([row for _, row, _, _ in odd], np.int64)
         return Scored(
@@ -151,14 +207,14 @@ class OperationsDetector(Detector):
             evidence=[news for *_, news in odd],
         )
 
-    def _news(self, doing: Doing, state: _State) -> Iterator[tuple[int, News]]:
+    def _news(self, doing: Doing, state: _State, names: Callable[[int], str]) -> Iterator[tuple[int, News]]:
         """What is new, in the order of the records."""
         calls, before = doing.calls, doing.before
         surprise = self._usage.surprises(doing)
         amounts = {
             "operation": self._rights.strangeness(calls, doing.role),
             "caller": surprise["caller"],
-            "order": surprise["order"],
+            "order": np.where(before.operation == LOST, 0.0, surprise["order"]),
             **self._usage.excess(doing),
         }
         subjects = {
@@ -184,18 +240,16 @@ class OperationsDetector(Detector):
         often, typical = self._usage.often(doing.take(rows)), self._usage.typical(doing.take(rows))
         for (row, kind), place in zip(found, at.tolist(), strict=True):
             seen, expected = 0.0, 0.0
-            if kind in subjects:
-                subject = int(subjects[kind][row])
-                if subject in state.known or len(state.known) >= _MOST_NEWS:
-                    continue
-                state.known.add(subject)
+            if kind in subjects and not state.is_news(int(subjects[kind][row])):
+                continue
             if kind == "caller":
                 seen, expected = map(float, often[place])
             elif kind in typical:
                 seen, expected = float(getattr(before, kind)[row]), float(typical[kind][place])
             key, previous = int(calls.operation[row]), int(before.operation[row])
-            was = state.names[previous] if previous != FIRST else ""
-            yield row, News(kind, float(amounts[kind][row]), state.names[key], was, key, seen, expected)
+            was = state.names.get(previous, "") if previous != FIRST else ""
+            call = state.names.get(key) or names(row)
+            yield row, News(kind, float(amounts[kind][row]), call, was, key, seen, expected)
 
     def close(self, state: _State, threshold: float, now: int | None = None) -> Scored | None:
         """Close the open window; by the wall clock only after one more window's length of silence."""
@@ -204,14 +258,14 @@ class OperationsDetector(Detector):
         return self._close(state, threshold)
 
     def _close(self, state: _State, threshold: float) -> Scored:
-        hosts, since = [*state.sessions], (state.number or 0) * self._window
-        newest = [
-            max(of_host.values(), key=lambda session: session.score, default=Session())
-            for of_host in state.sessions.values()
-        ]
+        since, best = (state.number or 0) * self._window, dict.fromkeys(state.hosts, Session())
+        for (host, _), session in state.sessions.items():
+            if session.score > best.get(host, Session()).score:
+                best[host] = session
+        hosts, newest = [*best], [*best.values()]
         score = np.array([session.score for session in newest])
         told = np.array([host in state.told for host in hosts], np.bool_)
-        state.number, state.sessions, state.told = None, {}, set()
+        state.number, state.hosts, state.sessions, state.told = None, {}, {}, OrderedDict()
         return Scored(
             score,
             np.full(len(hosts), -1, np.int64),
@@ -256,29 +310,26 @@ class OperationsDetector(Detector):
             "number": state.number,
             "day": state.day,
             "trail": state.trail.export(),
-            "known": np.array(sorted(state.known), np.int64),
+            "known": np.array([*state.known], np.int64),
             "names": [[key, name] for key, name in sorted(state.names.items())],
-            "sessions": [
-                [host, [[pair, *session.export()] for pair, session in of_host.items()]]
-                for host, of_host in state.sessions.items()
-            ],
-            "told": sorted(state.told),
+            "hosts": [*state.hosts],
+            "sessions": [[host, pair, *session.export()] for (host, pair), session in state.sessions.items()],
+            "told": [*state.told],
         }
 
     def restore_state(self, exported: dict[str, Any]) -> _State:
         """What `export_state` exported."""
-        return _State(
-            exported["number"],
-            exported["day"],
-            Trail.restore(exported["trail"]),
-            set(exported["known"].tolist()),
-            dict(exported["names"]),
-            {
-                host: {pair: Session.of(amounts, news) for pair, amounts, news in of_host}
-                for host, of_host in exported["sessions"]
-            },
-            set(exported["told"]),
-        )
+        state = self.new_state()
+        state.number, state.day = exported["number"], exported["day"]
+        state.trail = Trail.restore(exported["trail"], _EACH * state.most)
+        state.known, state.names = OrderedDict.fromkeys(exported["known"].tolist()), dict(exported["names"])
+        state.hosts, state.told = dict.fromkeys(exported["hosts"]), OrderedDict.fromkeys(exported["told"])
+        state.sessions = {(host, pair): Session.of(amounts, news) for host, pair, amounts, news in exported["sessions"]}
+        return state
+
+    def evicted(self, state: _State) -> int:
+        """Callers, connections, names and news that found no place, or lost theirs."""
+        return state.evicted
 
     def save(self, folder: Path) -> None:
         """Write ``roles.json`` and ``operations.npz``."""

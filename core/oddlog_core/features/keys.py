@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Categories
 
-__all__ = ["joined", "of_categories", "of_integers"]
+__all__ = ["joined", "of_categories", "of_integers", "of_names"]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -27,6 +27,16 @@ def _key(value: str) -> int:
 def of_categories(column: Categories) -> NDArray[np.int64]:
     """Key of each value, (n,); what is unset has one of its own."""
     return np.array([*map(_key, column.values), 0], np.int64)[column.codes]
+
+
+@lru_cache(maxsize=1 << 16)
+def _name(value: str) -> int:
+    return _key(value.lower())
+
+
+def of_names(column: Categories) -> NDArray[np.int64]:
+    """`of_categories` of names, which come in both cases and mean the same."""
+    return np.array([*map(_name, column.values), 0], np.int64)[column.codes]
 
 
 def of_integers(values: NDArray[np.int64]) -> NDArray[np.int64]:

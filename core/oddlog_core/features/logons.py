@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from oddlog_core.features.habits import BLOCKS, Chain, Typical, blocks
-from oddlog_core.features.keys import joined, of_categories
+from oddlog_core.features.keys import joined, of_categories, of_integers, of_names
 from oddlog_core.features.ntlm import column, outcome
 from oddlog_core.kernels.distinct import distinct_rows
-from oddlog_core.records import Categories, Records
+from oddlog_core.records import MISSING_CODE, Categories, Records
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["NAMES", "RELATIONS", "WHO", "Judged", "Logons", "keys_of", "only"]
+__all__ = ["NAMES", "RELATIONS", "WHO", "Different", "Judged", "Logons", "keys_of"]
 
 WHO = ("user_at_source", "source_of_user", "host_of_source", "host_of_user", "host_of_both")
 """How unlikely source, user and host are together: the user at this source, the source for this user, the host for this
@@ -32,7 +32,7 @@ user from this source; and tuple rarity: how rare source, user and host are each
 
 _TUPLES = tuple(parts for n in (1, 2, 3) for parts in combinations(("source", "user", "host"), n))
 
-_COLUMNS = (
+_NAMED = (
     "id.orig_h",
     "id.resp_h",
     "username",
@@ -40,10 +40,9 @@ _COLUMNS = (
     "domainname",
     "server_nb_computer_name",
     "server_dns_computer_name",
-    "success",
-    "status",
 )
-
+_COLUMNS = (*_NAMED, "success", "status")
+_PORT, _NO_PORT = "id.resp_p", 1 << 16
 
 _LEAST_SURPRISE = 0.5
 _MET = ("host_of_user", "source_of_user", " ".join(_TUPLES[-1]))
@@ -73,11 +72,7 @@ class _Question(NamedTuple):
 
 def keys_of(records: Records) -> dict[str, NDArray[np.int64]]:
     """Keys of what takes part in each logon, (n,) each."""
-    lower = {
-        name: of_categories(Categories(found.codes, [value.lower() for value in found.values]))
-        for name in _COLUMNS[:7]
-        for found in (column(records, name),)
-    }
+    lower = {name: of_names(column(records, name)) for name in _NAMED}
     source, host, user = lower["id.orig_h"], lower["id.resp_h"], lower["username"]
     return {
         "source": source,
@@ -119,13 +114,56 @@ def _parties(keys: Mapping[str, NDArray[np.int64]]) -> list[NDArray[np.int64]]:
     return [keys["source"], keys["user"], joined(keys["source"], keys["user"])]
 
 
-def only(records: Records) -> tuple[Records, NDArray[np.int64]]:
-    """One record for each different logon, in what relations are about, and which of them each record is."""
-    columns = {name: column(records, name) for name in _COLUMNS}
-    codes = np.stack([found.codes for found in columns.values()], axis=1)
-    first, number = distinct_rows(np.ascontiguousarray(codes))
-    taken = {name: Categories(found.codes[first], found.values) for name, found in columns.items()}
-    return Records(records.log, records.clock[first], {}, taken), number
+class Different(NamedTuple):
+    """Logons that differ in who takes part, or in another column that counts.
+
+    Attributes
+    ----------
+    records : Records
+        One for each of them.
+    keys : mapping of str to (n_different,) int64
+        Of `keys_of`.
+    number : (n,) int64
+        Which of them each of all logons is.
+    """
+
+    records: Records
+    keys: Mapping[str, NDArray[np.int64]]
+    number: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, records: Records, columns: Sequence[str] = ()) -> Self:
+        """Logons of a batch, which differ in these columns, too."""
+        found = {name: column(records, name) for name in dict.fromkeys((*_COLUMNS, *columns))}
+        in_use = [one for one in found.values() if one.values]
+        codes = np.empty((len(records), len(in_use) + 1), np.int32)
+        ports = records.integers.get(_PORT)
+        codes[:, 0] = 0 if ports is None else ports.clip(-1, _NO_PORT)
+        for at, one in enumerate(in_use, start=1):
+            codes[:, at] = one.codes
+        first, number = distinct_rows(codes)
+        taken = {name: Categories(one.codes[first], one.values) for name, one in found.items()}
+        integers = {_PORT: codes[first, 0].astype(np.int64)}
+        different = Records(records.log, records.clock[first], integers, taken)
+        return cls(different, keys_of(different), number)
+
+    @property
+    def key(self) -> NDArray[np.int64]:
+        """One for all that they differ in, (n_different,)."""
+        others = [of_names(one) for name, one in self.records.categories.items() if name not in _NAMED]
+        return joined(*self.keys.values(), *others, of_integers(self.records.integers[_PORT]))
+
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """Some of them, each by itself, with no more values than they have."""
+        categories = {}
+        for name, found in self.records.categories.items():
+            present, codes = np.unique(found.codes[rows], return_inverse=True)
+            set_ = present[present != MISSING_CODE]
+            values = [found.values[code] for code in set_.tolist()]
+            categories[name] = Categories((codes - (len(present) - len(set_))).astype(np.int32), values)
+        integers = {_PORT: self.records.integers[_PORT][rows]}
+        records = Records(self.records.log, self.records.clock[rows], integers, categories)
+        return type(self)(records, {name: keys[rows] for name, keys in self.keys.items()}, np.arange(len(rows)))
 
 
 def _elsewhere(keys: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +13,7 @@ import numpy as np
 from oddlog_core.features.places import Places, local_time
 from oddlog_core.features.vocabulary import Vocabulary, count_values
 from oddlog_core.records import MISSING_CODE, Categories
-from oddlog_core.span import DAY, HOUR, days
+from oddlog_core.span import HOUR, days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["CLASSIC", "FULL", "HOST_EVENTS", "JUDGED", "VARIOUS", "LogonFields", "column", "learn_fields", "outcome"]
+__all__ = [
+    "CLASSIC",
+    "FULL",
+    "HOST_EVENTS",
+    "JUDGED",
+    "VARIOUS",
+    "VARYING",
+    "LogonFields",
+    "column",
+    "learn_fields",
+    "outcome",
+]
 
 CLASSIC = (
     "domainname",
@@ -72,6 +84,9 @@ HOST_EVENTS = (
 )
 """Of the events that Windows hosts log."""
 
+VARYING = ("day_of_week", "time_of_day_bin", *JUDGED[2:])
+"""Fields in which logons differ that are else the same."""
+
 VARIOUS = "various"
 """Stands for the names that are known and rare: where many people do the same, none of them is what is usual."""
 
@@ -83,10 +98,15 @@ _NAMES = frozenset(
 )
 _COMMON = 0.01
 
+_OUTCOME = ("success", "status")
+_MADE_OF = {"success": _OUTCOME, "machine account": ("username",), "null session": ("username", *_OUTCOME)}
+
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _WORKDAYS = ("workday",) * 5 + ("weekend",) * 2
 _BINS = ("late_night", "early_morning", "morning", "afternoon", "evening", "night")
-_BIN_OF_HOUR = np.repeat([0, 1, 2, 3, 4, 5, 0], [2, 4, 4, 4, 4, 4, 2])
+# Of the 168 hours of a week from Monday on.
+_WEEKDAY_OF_HOUR = np.repeat(np.arange(7, dtype=np.int32), 24)
+_BIN_OF_HOUR = np.tile(np.repeat(np.array([0, 1, 2, 3, 4, 5, 0], np.int32), [2, 4, 4, 4, 4, 4, 2]), 7)
 
 
 class LogonFields(msgspec.Struct, frozen=True, dict=True):
@@ -115,7 +135,9 @@ class LogonFields(msgspec.Struct, frozen=True, dict=True):
     networks: dict[str, str]
     time_zone: str
 
-    def encode(self, records: Records, judged: Mapping[str, Categories]) -> NDArray[np.int32]:
+    def encode(
+        self, records: Records, judged: Mapping[str, Categories], among: Sequence[int] | None = None
+    ) -> NDArray[np.int32]:
         """Codes of records: (n_records, n_fields) int32; `UNSEEN` where the baseline never saw the value.
 
         Parameters
@@ -123,13 +145,24 @@ class LogonFields(msgspec.Struct, frozen=True, dict=True):
         records : Records
         judged : mapping of str to Categories
             By name, those of `JUDGED` that are among the fields.
+        among : sequence of int, optional
+            The fields to encode; else all.
         """
-        out = np.empty((len(records), len(self.names)), np.int32)
-        for f, (known, found) in enumerate(zip(self._vocabularies, self.categorise(records, judged), strict=True)):
-            codes = known.encode(found)
+        among = range(len(self.names)) if among is None else among
+        out = np.empty((len(records), len(among)), np.int32)
+        columns = self.categorise(records, judged, [self.names[f] for f in among])
+        for at, (f, found) in enumerate(zip(among, columns, strict=True)):
+            codes = self._vocabularies[f].encode(found)
             # Rare names are numbered after the others: whichever it is, it is one of them.
-            out[:, f] = np.minimum(codes, len(self.values[f]) + 1) if self.rare[f] else codes
+            out[:, at] = np.minimum(codes, len(self.values[f]) + 1) if self.rare[f] else codes
         return out
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of strings that the fields are made of."""
+        names = [name.partition(" ")[0] if name.endswith(" part") else name for name in self.names]
+        of = [_MADE_OF.get(name, (name,)) for name in names if name not in (*JUDGED, *VARYING, "id.resp_p")]
+        return [*dict.fromkeys(chain.from_iterable(of))]
 
     @cached_property
     def _vocabularies(self) -> list[Vocabulary]:
@@ -149,10 +182,12 @@ class LogonFields(msgspec.Struct, frozen=True, dict=True):
         """How many codes each field has, `UNSEEN` not counted."""
         return [len(common) + 1 + bool(rare) for common, rare in zip(self.values, self.rare, strict=True)]
 
-    def categorise(self, records: Records, judged: Mapping[str, Categories]) -> list[Categories]:
-        """Each field of each record, in the order of `names`."""
+    def categorise(
+        self, records: Records, judged: Mapping[str, Categories], names: Sequence[str] | None = None
+    ) -> list[Categories]:
+        """Some fields of each record, or all in the order of `names`."""
         view = _View(records, self._places, self.whole_weeks, self.time_zone)
-        return [judged[name] if name in JUDGED else view.field(name) for name in self.names]
+        return [judged[name] if name in JUDGED else view.field(name) for name in names or self.names]
 
 
 @dataclass
@@ -169,26 +204,25 @@ class _View:
         end, _, part = name.partition(" ")
         if part.endswith("part"):
             address = column(self.records, end)
-            return Categories(address.codes, [self.places.parts(v)[part != "first part"] for v in address.values])
+            parts = [self.places.parts(value.lower())[part != "first part"] for value in address.values]
+            return Categories(address.codes, parts)
         made = {
             "success": outcome,
             "id.resp_p": lambda records: _ports(records.integers["id.resp_p"]),
-            "day_of_week": lambda _: self._weekday,
-            "time_of_day_bin": lambda _: Categories(_BIN_OF_HOUR[self._local // HOUR % 24].astype(np.int32), _BINS),
+            "day_of_week": lambda _: Categories(
+                _WEEKDAY_OF_HOUR[self._hour], _WEEKDAYS if self.whole_weeks else _WORKDAYS
+            ),
+            "time_of_day_bin": lambda _: Categories(_BIN_OF_HOUR[self._hour], _BINS),
             "machine account": _machines,
             "null session": _null_sessions,
         }.get(name)
         return _lower(column(self.records, name)) if made is None else made(self.records)
 
     @cached_property
-    def _local(self) -> NDArray[np.int64]:
-        return local_time(self.records.integers["ts"], self.time_zone)
-
-    @property
-    def _weekday(self) -> Categories:
+    def _hour(self) -> NDArray[np.int64]:
+        """Of the week."""
         # 1970-01-01 was a Thursday.
-        weekday = ((self._local // DAY + 3) % 7).astype(np.int32)
-        return Categories(weekday, _WEEKDAYS if self.whole_weeks else _WORKDAYS)
+        return (local_time(self.records.integers["ts"], self.time_zone) // HOUR + 72) % 168
 
 
 def column(records: Records, name: str) -> Categories:

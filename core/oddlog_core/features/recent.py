@@ -9,7 +9,7 @@ import numpy as np
 
 from oddlog_core.features.habits import Typical
 from oddlog_core.features.ntlm import column, outcome
-from oddlog_core.kernels.recent import MOST, RecentState
+from oddlog_core.kernels.recent import MOST, RecentState, failing, standing
 from oddlog_core.options import ROOM
 from oddlog_core.records import Categories
 from oddlog_core.span import HOUR
@@ -32,6 +32,7 @@ __all__ = [
     "WINDOWS",
     "Recent",
     "apart",
+    "deeds",
     "new_state",
     "outcomes",
     "shares",
@@ -79,40 +80,43 @@ def outcomes(records: Records) -> NDArray[np.int64]:
 def sums(
     state: RecentState,
     clock: NDArray[np.int64],
+    number: NDArray[np.int64],
     keys: Mapping[str, NDArray[np.int64]],
-    outcome: NDArray[np.int64],
-    new: NDArray[np.float64],
-    known: NDArray[np.bool_],
+    did: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """What each logon's source did, itself included, (n, n_windows, 5), and carry the state on.
 
     Parameters
     ----------
     state : RecentState
-    clock : (n,) int64
-    keys : mapping of str to (n,) int64
+    clock, number : (n,) int64
+        When each logon was, and which of the different ones it is.
+    keys : mapping of str to (n_different,) int64
         ``source``, and ``who``, source, user and host as one.
+    did : (n_different, 4) int64
+        Of `deeds`.
+    """
+    return state.update(clock, number, np.stack([keys["source"], keys["who"]], axis=1), did)
+
+
+def deeds(outcome: NDArray[np.int64], new: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """What is summed of logons, (n, 4): whether it failed, whether it may have, how new it was, and whether it was.
+
+    Parameters
+    ----------
     outcome : (n, 2) int64
         Of `outcomes`.
     new : (n,) float64
-        How new source, user and host are together, in nats: equal where ``who`` is.
+        How new source, user and host are together, in nats: equal where they are.
     known : (n,) bool
-        Whether the baseline ever saw them together: equal where ``who`` is.
+        Whether the baseline ever saw them together.
     """
-    units = np.round(new * _UNIT).astype(np.int64)
-    owned = np.stack([keys["source"], keys["who"]], axis=1)
-    values = np.column_stack([outcome, units, (~known).astype(np.int64)])
-    return state.update(clock, owned, values)
+    return np.column_stack([outcome, np.round(new * _UNIT).astype(np.int64), (~known).astype(np.int64)])
 
 
 def shares(counted: NDArray[np.int64]) -> dict[str, Categories]:
     """`SHARES`, the share of failures as fields of a logon: none, few (under a tenth), some (under a half) or most."""
-    found = {}
-    for w, name in enumerate(SHARES):
-        logons, failed = counted[:, w, 0], counted[:, w, FAILED] + counted[:, w, OPEN]
-        code = (failed > 0).astype(np.int32) + (10 * failed >= logons) * (failed > 0) + (2 * failed >= logons)
-        found[name] = Categories(code.astype(np.int32), _HOW_MANY)
-    return found
+    return {name: Categories(codes, _HOW_MANY) for name, codes in zip(SHARES, failing(counted), strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ class Recent:
         """Learn from a baseline in log order, and judge each stretch of it by the others."""
         amounts = np.concatenate([outcome.sum(axis=1)[:, None], _logarithms(counted)], axis=1)
         usual, expected = Typical.learn([source], amounts.astype(np.float64), _LEAST_SPREAD)
-        return cls(usual), apart(counted, expected)
+        return cls(usual), apart(counted, np.arange(len(counted)), expected)
 
     def expected(self, source: NDArray[np.int64]) -> NDArray[np.float64]:
         """What is usual for sources, (n, 2, 3)."""
@@ -145,20 +149,19 @@ def _logarithms(counted: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.log1p(counted[:, :, NEWNESS] / _UNIT)
 
 
-def apart(counted: NDArray[np.int64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+def apart(counted: NDArray[np.int64], number: NDArray[np.int64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
     """`RECENT`: failures beyond the source's share of them, and how new beyond what is usual, in standard deviations.
 
     Parameters
     ----------
     counted : (n, n_windows, 5) int64
-    expected : (n, 2, 3) float64
+    number : (n,) int64
+        Which row of `expected` is each logon's.
+    expected : (n_different, 2, 3) float64
 
     Returns
     -------
     (n, 4) float64
     """
-    logons, failed = counted[:, :, 0], counted[:, :, FAILED] + counted[:, :, OPEN]
-    share = np.clip(expected[:, 0, :1], _LEAST_SHARE, 1 - _LEAST_SHARE)
-    surplus = (failed - logons * share) / np.sqrt(logons * share * (1 - share) + 1)
-    new = (_logarithms(counted) - expected[:, 0, 1:]) / expected[:, 1, 1:]
-    return np.concatenate([surplus, new], axis=1)
+    found: NDArray[np.float64] = standing(counted, number, expected, _LEAST_SHARE, _UNIT).T
+    return found

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from oddlog_core.features.keys import joined
+from oddlog_core.kernels.trails import enter, follow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from oddlog_core.features.calls import Calls
 
-__all__ = ["FIRST", "Before", "Trail"]
+__all__ = ["FIRST", "LOST", "Before", "Trail"]
 
 FIRST = 0
 """In the place of the call before it, of a call with none: key 0 is no operation's, which are mixed from two."""
 
+LOST = 1
+"""In the place of the call before it, where nothing could be remembered."""
+
+_COLUMNS = (3, 2, 1, 2)
 # A caller that has been silent towards a host for so long begins anew.
 _PAUSE = 600_000_000
 
@@ -29,7 +34,8 @@ class Before(NamedTuple):
     Attributes
     ----------
     operation : (n,) int64
-        Of the call before it from the same source on the same destination; `FIRST` where there is none.
+        Of the call before it from the same source on the same destination; `FIRST` where there is none, `LOST` where
+        it is not known.
     calls : (n,) int64
         Such calls, by source, destination and operation, within the present window, this one included.
     targets : (n,) int64
@@ -43,83 +49,81 @@ class Before(NamedTuple):
 
 @dataclass(slots=True)
 class Trail:
-    """What is remembered of the present day and the present window."""
+    """What is remembered of the present day and the present window.
 
-    _latest: dict[int, tuple[int, int]] = field(default_factory=dict)
-    _calls: dict[int, int] = field(default_factory=dict)
-    _met: set[int] = field(default_factory=set)
-    _targets: dict[int, int] = field(default_factory=dict)
+    Parameters
+    ----------
+    most : int
+        Connections, pairs of hosts and calls between them that are remembered at most; what comes later has no place.
+    """
+
+    most: int = 1 << 20
+    _latest: NDArray[np.int64] = field(init=False, repr=False)
+    _calls: NDArray[np.int64] = field(init=False, repr=False)
+    _met: NDArray[np.int64] = field(init=False, repr=False)
+    _targets: NDArray[np.int64] = field(init=False, repr=False)
+    _used: NDArray[np.int64] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._used = np.zeros(5, np.int64)
+        self._hold(*(np.empty((0, n_columns), np.int64) for n_columns in _COLUMNS))
+
+    @property
+    def evicted(self) -> int:
+        """How many times there was no place."""
+        return int(self._used[-1])
 
     def update(self, calls: Calls, clock: NDArray[np.int64]) -> Before:
         """Take in the next calls, all of one window."""
+        room = [min(used + len(clock), self.most) for used in self._used[:-1].tolist()]
+        if any(2 * fits > len(held) for fits, held in zip(room, self._tables, strict=True)):
+            self._hold(*map(_rows, self._tables), spare=len(clock))
         pair = joined(calls.source, calls.destination)
-        return Before(
-            self._operations_before(joined(pair, calls.ports), calls.operation, clock),
-            _counted(joined(pair, calls.operation), np.ones(len(pair), np.int64), self._calls),
-            self._targets_so_far(calls.source, calls.destination),
+        keys = np.stack([joined(pair, calls.ports), joined(pair, calls.operation), pair, calls.source], axis=1)
+        operation = np.ascontiguousarray(calls.operation)
+        found = follow(np.ascontiguousarray(clock), keys, operation, _PAUSE, LOST, self.most, *self._tables, self._used)
+        return Before(*found)
+
+    @property
+    def _tables(self) -> tuple[NDArray[np.int64], ...]:
+        return self._latest, self._calls, self._met, self._targets
+
+    def _hold(self, *rows: NDArray[np.int64], spare: int = 0) -> None:
+        """Hold these rows of each table, and so many more as long as it is not full."""
+        self._used[:-1] = [*map(len, rows)]
+        self._latest, self._calls, self._met, self._targets = (
+            _table(kept, min(len(kept) + spare, self.most)) for kept in rows
         )
 
     def next_window(self, since: int) -> None:
         """Forget what is counted by the window, and who has been silent too long when the next one begins."""
-        self._calls, self._met, self._targets = {}, set(), {}
-        self._latest = {key: latest for key, latest in self._latest.items() if since - latest[0] <= _PAUSE}
-
-    def _operations_before(
-        self, pair: NDArray[np.int64], operation: NDArray[np.int64], clock: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        order = np.argsort(pair, kind="stable")
-        sorted_, at, when = pair[order], operation[order], clock[order]
-        first = np.flatnonzero(np.diff(sorted_, prepend=~sorted_[:1]) != 0)
-        before, since = np.roll(at, 1), np.roll(when, 1)
-        for row in first.tolist():
-            since[row], before[row] = self._latest.get(int(sorted_[row]), (when[row], FIRST))
-        last = np.append(first[1:], len(order))[: len(first)] - 1
-        self._latest.update(
-            zip(sorted_[last].tolist(), zip(when[last].tolist(), at[last].tolist(), strict=True), strict=True)
-        )
-        out = np.empty_like(operation)
-        out[order] = np.where(when - since > _PAUSE, FIRST, before)
-        return out
-
-    def _targets_so_far(self, source: NDArray[np.int64], destination: NDArray[np.int64]) -> NDArray[np.int64]:
-        keys, first = np.unique(joined(source, destination), return_index=True)
-        new = np.zeros(len(source), np.int64)
-        new[[row for key, row in zip(keys.tolist(), first.tolist(), strict=True) if key not in self._met]] = 1
-        self._met.update(keys.tolist())
-        return _counted(source, new, self._targets)
+        latest = _rows(self._latest)
+        nothing = (np.empty((0, n_columns), np.int64) for n_columns in _COLUMNS[1:])
+        self._hold(latest[since - latest[:, 1] <= _PAUSE], *nothing)
 
     def export(self) -> dict[str, Any]:
         """All of it as a tree of dicts and arrays, the same however the records came in batches."""
-        latest = sorted((key, *value) for key, value in self._latest.items())
-        return {
-            "latest": np.array(latest, np.int64).reshape(-1, 3),
-            "calls": _pairs(self._calls),
-            "met": np.array(sorted(self._met), np.int64),
-            "targets": _pairs(self._targets),
-        }
+        latest, calls, met, targets = map(_rows, self._tables)
+        return {"latest": latest, "calls": calls, "met": met[:, 0], "targets": targets}
 
     @classmethod
-    def restore(cls, exported: dict[str, Any]) -> Self:
+    def restore(cls, exported: dict[str, Any], most: int = 1 << 20) -> Self:
         """What `export` exported."""
-        latest = {key: (when, operation) for key, when, operation in exported["latest"].tolist()}
-        counted = (dict(exported[name].tolist()) for name in ("calls", "targets"))
-        calls, targets = counted
-        return cls(latest, calls, set(exported["met"].tolist()), targets)
+        trail = cls(most)
+        rows = exported["latest"], exported["calls"], exported["met"][:, None], exported["targets"]
+        # Copies: kernels with explicit signatures refuse memory that is read-only, as a checkpoint's is.
+        trail._hold(*(held[:most].copy() for held in rows))
+        return trail
 
 
-def _pairs(counted: dict[int, int]) -> NDArray[np.int64]:
-    return np.array(sorted(counted.items()), np.int64).reshape(-1, 2)
+def _table(rows: NDArray[np.int64], fits: int) -> NDArray[np.int64]:
+    """Make a table of rows that as many as fit will fill by half at most."""
+    held = np.zeros((1 << max(4, (2 * fits - 1).bit_length()), rows.shape[1]), np.int64)
+    enter(rows, held)
+    return held
 
 
-def _counted(keys: NDArray[np.int64], amounts: NDArray[np.int64], so_far: dict[int, int]) -> NDArray[np.int64]:
-    """Sum of the amounts of each row's key up to the row, those of earlier batches included."""
-    order = np.argsort(keys, kind="stable")
-    sorted_, total = keys[order], np.cumsum(amounts[order])
-    first = np.flatnonzero(np.diff(sorted_, prepend=~sorted_[:1]) != 0)
-    length = np.diff(np.append(first, len(order)))
-    known = np.array([so_far.get(key, 0) for key in sorted_[first].tolist()], np.int64)
-    total += np.repeat(known - (total[first] - amounts[order][first]), length)
-    so_far.update(zip(sorted_[first].tolist(), total[first + length - 1].tolist(), strict=True))
-    out = np.empty_like(total)
-    out[order] = total
-    return out
+def _rows(held: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of a table, by key."""
+    rows: NDArray[np.int64] = held[held[:, 0] != 0]
+    return rows[np.argsort(rows[:, 0])]

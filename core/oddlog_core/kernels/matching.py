@@ -7,7 +7,7 @@ import numpy as np
 
 from oddlog_core.kernels._jit import kernel
 
-__all__ = ["nearest_mode", "surprise_in_mode"]
+__all__ = ["apart_from_modes", "nearest_beside", "nearest_mode"]
 
 _BLOCK = 256
 
@@ -60,27 +60,84 @@ def nearest_mode(codes, modes):
     return label, distance
 
 
-@kernel("float64[::1](int32[:, ::1], int32[:, ::1], int32[::1], float64[:, ::1], int64[::1])")
-def surprise_in_mode(codes, modes, label, surprise, offsets):
-    """Sum, over the fields in which a record differs from its mode, of how surprising its values are there.
+@kernel("Tuple((int32[:, ::1], float64[:, ::1]))(int32[:, ::1], int32[:, ::1], float64[:, ::1], int64[::1])")
+def apart_from_modes(codes, modes, surprise, offsets):
+    """In how many fields each record differs from each mode, and how surprising its values in those fields are there.
 
     Parameters
     ----------
     codes : (n_records, n_fields) int32
         -1 is a value the baseline never saw.
     modes : (n_modes, n_fields) int32
-    label : (n_records,) int32
-        Mode of each record.
     surprise : (n_modes, n_values) float64
         Of every field's values one after the other, in nats.
     offsets : (n_fields,) int64
         Where those of each field begin; before them stands that of a value never seen.
+
+    Returns
+    -------
+    differing : (n_records, n_modes) int32
+    rare : (n_records, n_modes) float64
+        Sums over those fields.
     """
     n_records, n_fields = codes.shape
-    out = np.zeros(n_records)
+    n_modes = modes.shape[0]
+    differing = np.zeros((n_records, n_modes), np.int32)
+    rare = np.zeros((n_records, n_modes))
     for i in range(n_records):
-        k = label[i]
+        for k in range(n_modes):
+            for f in range(n_fields):
+                if codes[i, f] != modes[k, f]:
+                    differing[i, k] += 1
+                    rare[i, k] += surprise[k, offsets[f] + codes[i, f]]
+    return differing, rare
+
+
+@kernel(
+    "Tuple((int32[::1], int32[::1], float64[::1]))"
+    "(int32[:, ::1], float64[:, ::1], int64[::1], int32[:, ::1], int32[:, ::1], float64[:, ::1], int64[::1])"
+)
+def nearest_beside(differing, rare, number, codes, modes, surprise, offsets):
+    """Nearest mode of each record, of which some fields have been compared before.
+
+    Parameters
+    ----------
+    differing : (n_different, n_modes) int32
+    rare : (n_different, n_modes) float64
+        Of `apart_from_modes`.
+    number : (n_records,) int64
+        Which row of them is each record's.
+    codes : (n_records, n_fields) int32
+        Of the fields that have not been compared.
+    modes, surprise, offsets
+        Theirs, as `apart_from_modes` takes them.
+
+    Returns
+    -------
+    label : (n_records,) int32
+        Nearest mode; the lowest index wins a tie.
+    distance : (n_records,) int32
+        All fields that differ.
+    rare : (n_records,) float64
+        How surprising their values are.
+    """
+    n_records, n_fields = codes.shape
+    label = np.empty(n_records, np.int32)
+    distance = np.empty(n_records, np.int32)
+    beside = np.empty(n_records)
+    for i in range(n_records):
+        row = number[i]
+        nearest, fewest = 0, np.int64(differing[row, 0]) + n_fields + 1
+        for k in range(modes.shape[0]):
+            apart = np.int64(differing[row, k])
+            if apart >= fewest:
+                continue
+            for f in range(n_fields):
+                apart += codes[i, f] != modes[k, f]
+            if apart < fewest:
+                nearest, fewest = k, apart
+        label[i], distance[i], beside[i] = nearest, fewest, rare[row, nearest]
         for f in range(n_fields):
-            if codes[i, f] != modes[k, f]:
-                out[i] += surprise[k, offsets[f] + codes[i, f]]
-    return out
+            if codes[i, f] != modes[nearest, f]:
+                beside[i] += surprise[nearest, offsets[f] + codes[i, f]]
+    return label, distance, beside

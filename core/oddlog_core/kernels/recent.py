@@ -12,7 +12,7 @@ from oddlog_core.kernels._jit import kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MOST", "RecentState", "recent_sums"]
+__all__ = ["MOST", "RecentState", "failing", "recent_sums", "standing"]
 
 MOST = 1 << 18
 """Records a window holds at most: where more come in its time, the latest of them. Some 60 MB for two windows."""
@@ -57,11 +57,25 @@ def _free(slot, held, sums, bits):
 
 
 @kernel(
-    "int64[:, :, ::1](int64[::1], int64[:, ::1], int64[:, ::1], int64, int64[::1], int64, int64[::1], int64[:, ::1],"
-    " int64[:, ::1], int64[::1], int64[::1], int64[:, :, ::1], int64[::1], int64[:, :, ::1])"
+    "int64[:, :, ::1](int64[::1], int64[::1], int64[:, ::1], int64[:, ::1], int64, int64[::1], int64, int64[::1],"
+    " int64[:, ::1], int64[:, ::1], int64[::1], int64[::1], int64[:, :, ::1], int64[::1], int64[:, :, ::1])"
 )
 def recent_sums(
-    clock, keys, values, n_plain, windows, most, ring_clock, ring_keys, ring_values, heads, owners, sums, sames, counts
+    clock,
+    number,
+    keys,
+    values,
+    n_plain,
+    windows,
+    most,
+    ring_clock,
+    ring_keys,
+    ring_values,
+    heads,
+    owners,
+    sums,
+    sames,
+    counts,
 ):
     """Records of a key and sums of its columns over ``(t - window, t]`` at each record, in log order.
 
@@ -72,10 +86,12 @@ def recent_sums(
     ----------
     clock : (n,) int64
         Microseconds.
-    keys : (n, 2) int64
+    number : (n,) int64
+        Which row of `keys` and `values` is each record's.
+    keys : (n_different, 2) int64
         Whose the record is, and what it is of: of its owner's records that are of the same, one counts in the last
         columns.
-    values : (n, n_columns) int64
+    values : (n_different, n_columns) int64
         The first `n_plain` count in every record, the others once for all records of the same, in which they are equal.
     n_plain : int
     windows : (n_windows,) int64
@@ -96,7 +112,7 @@ def recent_sums(
     -------
     (n, n_windows, 1 + n_columns) int64
     """
-    n, n_columns = values.shape
+    n, n_columns = clock.shape[0], values.shape[1]
     n_windows = windows.shape[0]
     last = n_windows - 1
     mask = ring_clock.shape[0] - 1
@@ -125,21 +141,77 @@ def recent_sums(
                     _free(owner, owners, sums, bits)
                 if w == last and counts[same, w, 0] == 0:
                     _free(same, sames, counts, bits)
-        row = new & mask
-        ring_clock[row], ring_keys[row], ring_values[row] = now, keys[i], values[i]
+        row, own = new & mask, number[i]
+        ring_clock[row], ring_keys[row], ring_values[row] = now, keys[own], values[own]
         new += 1
-        owner = _slot(keys[i, 0], owners, sums, bits)
-        same = _slot(keys[i, 1], sames, counts, bits)
-        owners[owner], sames[same] = keys[i, 0], keys[i, 1]
+        owner = _slot(keys[own, 0], owners, sums, bits)
+        same = _slot(keys[own, 1], sames, counts, bits)
+        owners[owner], sames[same] = keys[own, 0], keys[own, 1]
         for w in range(n_windows):
             counts[same, w, 0] += 1
             sums[owner, w, 0] += 1
             out[i, w, 0] = sums[owner, w, 0]
             for c in range(n_columns):
                 if c < n_plain or counts[same, w, 0] == 1:
-                    sums[owner, w, 1 + c] += values[i, c]
+                    sums[owner, w, 1 + c] += values[own, c]
                 out[i, w, 1 + c] = sums[owner, w, 1 + c]
     heads[n_windows] = new
+    return out
+
+
+@kernel("int32[:, ::1](int64[:, :, ::1])")
+def failing(sums):
+    """Which share of a source's records in each window failed: 0 none, 1 below a tenth, 2 below a half, 3 more.
+
+    Parameters
+    ----------
+    sums : (n, n_windows, n_columns) int64
+        Records, failures and what may be failures, and what else was summed.
+
+    Returns
+    -------
+    (n_windows, n) int32
+    """
+    out = np.empty((sums.shape[1], sums.shape[0]), np.int32)
+    for i in range(sums.shape[0]):
+        for w in range(sums.shape[1]):
+            records, failed = sums[i, w, 0], sums[i, w, 1] + sums[i, w, 2]
+            out[w, i] = (failed > 0) * (1 + (10 * failed >= records) + (2 * failed >= records))
+    return out
+
+
+@kernel("float64[:, ::1](int64[:, :, ::1], int64[::1], float64[:, :, ::1], float64, float64)")
+def standing(sums, number, expected, least_share, unit):
+    """Failures beyond a source's share of them, and how new beyond what is usual for it, in standard deviations.
+
+    Parameters
+    ----------
+    sums : (n, n_windows, n_columns) int64
+        Records, failures, what may be failures, newness, and what else was summed.
+    number : (n,) int64
+        Which row of `expected` is each record's.
+    expected : (n_different, 2, 1 + n_windows) float64
+        Mean and standard deviation of failing, and of the logarithm of newness in each window.
+    least_share : float
+        Nobody fails less often than that, or more often than the rest.
+    unit : float
+        Newness that is one.
+
+    Returns
+    -------
+    (2 * n_windows, n) float64
+        Failures by window, then how new by window.
+    """
+    n, n_windows = sums.shape[:2]
+    out = np.empty((2 * n_windows, n))
+    for i in range(n):
+        row = number[i]
+        share = min(max(expected[row, 0, 0], least_share), 1 - least_share)
+        for w in range(n_windows):
+            records, failed = sums[i, w, 0], sums[i, w, 1] + sums[i, w, 2]
+            out[w, i] = (failed - records * share) / np.sqrt(records * share * (1 - share) + 1)
+            new = np.log1p(sums[i, w, 3] / unit) if sums[i, w, 3] else 0.0
+            out[n_windows + w, i] = (new - expected[row, 0, 1 + w]) / expected[row, 1, 1 + w]
     return out
 
 
@@ -182,7 +254,13 @@ class RecentState:
         self._owners = np.zeros(slots, np.int64), np.zeros((slots, n_windows, 1 + n_columns), np.int64)
         self._sames = np.zeros(slots, np.int64), np.zeros((slots, n_windows, 1), np.int64)
 
-    def update(self, clock: NDArray[np.int64], keys: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+    def update(
+        self,
+        clock: NDArray[np.int64],
+        number: NDArray[np.int64],
+        keys: NDArray[np.int64],
+        values: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
         """Records and sums at the next records, see `recent_sums`, (n, n_windows, 1 + n_plain + n_once)."""
         oldest, new = int(self._heads[-2]), int(self._heads[-1])
         capacity = min(1 << (new - oldest + len(clock)).bit_length(), 1 << (self.most - 1).bit_length())
@@ -190,18 +268,25 @@ class RecentState:
             kept = self.export()
             self._make(capacity)
             self._enter(kept)
-        out: NDArray[np.int64] = self._take(clock, keys, values)
+        out: NDArray[np.int64] = self._take(clock, number, keys, values)
         return out
 
-    def _take(self, clock: NDArray[np.int64], keys: NDArray[np.int64], values: NDArray[np.int64]) -> Any:
+    def _take(
+        self,
+        clock: NDArray[np.int64],
+        number: NDArray[np.int64],
+        keys: NDArray[np.int64],
+        values: NDArray[np.int64],
+    ) -> Any:
         return recent_sums(
-            clock, keys, values, self.n_plain, self.windows, self.most,
+            clock, number, keys, values, self.n_plain, self.windows, self.most,
             self._clock, self._keys, self._values, self._heads, *self._owners, *self._sames,
         )  # fmt: skip
 
     def _enter(self, kept: dict[str, Any]) -> None:
         # Copies: what was exported may be read-only memory, which kernels refuse.
-        self._take(kept["clock"].copy(), kept["keys"].copy(), kept["values"].copy())
+        clock = kept["clock"].copy()
+        self._take(clock, np.arange(len(clock)), kept["keys"].copy(), kept["values"].copy())
 
     def export(self) -> dict[str, Any]:
         """The records in the longest window, as a dict of arrays; all else follows from them."""

@@ -20,8 +20,8 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FOLD = np.uint64(32)
 
 
-@kernel("int64[:, ::1](int64[::1], int64[:, ::1], int64[::1], int64[::1], int64[:, ::1])")
-def running_counts(hosts, values, seen, times, counts):
+@kernel("int64[:, ::1](int64[::1], int64[:, ::1], int64, int64[::1], int64[::1], int64[::1], int64[:, ::1])")
+def running_counts(hosts, values, most, used, seen, times, counts):
     """Records, distinct values and how often the most frequent was, of each record's host, this record included.
 
     Parameters
@@ -30,13 +30,17 @@ def running_counts(hosts, values, seen, times, counts):
         Host codes, below 2**28.
     values : (n, n_fields) int64
         Codes of the fields to count the values of, below 2**32; at most eight fields.
+    most : int
+        Values of hosts that are told apart; what is new after that is counted as a record only.
+    used : (2,) int64
+        How many are, and how many times there was no place.
     seen : (capacity,) int64
         Open-addressing set of (host, field, value), -1 where empty; a power of two and never full.
     times : (capacity,) int64
         How often each of `seen` was.
     counts : (n_hosts, 1 + 2 * n_fields) int64
-        Records, then distinct values by field, then the highest frequencies. All three are the state and are changed
-        in place.
+        Records, then distinct values by field, then the highest frequencies. From `used` on all are the state and are
+        changed in place.
 
     Returns
     -------
@@ -54,6 +58,10 @@ def running_counts(hosts, values, seen, times, counts):
             while seen[slot] != _EMPTY and seen[slot] != key:
                 slot = (slot + 1) & mask
             if seen[slot] == _EMPTY:
+                if used[0] >= most:
+                    used[1] += 1
+                    continue
+                used[0] += 1
                 seen[slot] = key
                 times[slot] = 0
                 counts[host, 1 + f] += 1
@@ -113,22 +121,30 @@ class Tally:
     ----------
     n_fields : int
         How many fields' values are counted.
+    most : int
+        Values of hosts that are told apart.
     """
 
     n_fields: int
+    most: int = 1 << 24
+    used: NDArray[np.int64] = field(init=False)
     seen: NDArray[np.int64] = field(init=False)
     times: NDArray[np.int64] = field(init=False)
     counts: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
         self.seen, self.times = np.full(1024, _EMPTY, np.int64), np.zeros(1024, np.int64)
-        self.counts = np.zeros((64, 1 + 2 * self.n_fields), np.int64)
+        self.counts, self.used = np.zeros((64, 1 + 2 * self.n_fields), np.int64), np.zeros(2, np.int64)
+
+    @property
+    def evicted(self) -> int:
+        """How many times a value found no place."""
+        return int(self.used[1])
 
     def update(self, hosts: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
         """`running_counts` of the next records."""
-        distinct = int(self.counts[:, 1 : 1 + self.n_fields].sum())
-        self._grow(distinct + values.size, int(hosts.max(initial=-1)))
-        out: NDArray[np.int64] = running_counts(hosts, values, self.seen, self.times, self.counts)
+        self._grow(min(int(self.used[0]) + values.size, self.most), int(hosts.max(initial=-1)))
+        out: NDArray[np.int64] = running_counts(hosts, values, self.most, self.used, self.seen, self.times, self.counts)
         return out
 
     def _grow(self, n_keys: int, highest: int) -> None:
@@ -150,7 +166,7 @@ class Tally:
         self._grow(len(keys), len(counts) - 1)
         # Copies: kernels with explicit signatures refuse memory that is read-only, as a checkpoint's is.
         _insert(keys.copy(), often.copy(), self.seen, self.times)
-        self.counts[: len(counts)] = counts
+        self.counts[: len(counts)], self.used[0] = counts, len(keys)
 
 
 def _roomy(

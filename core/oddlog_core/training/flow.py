@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
-import logging
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +14,7 @@ from oddlog_core.features.conn import TIME_OF_DAY
 from oddlog_core.features.relations import RELATIONS
 from oddlog_core.training import captured
 from oddlog_core.training.architectures import ARCHITECTURES
+from oddlog_core.training.onnx_files import exported
 from oddlog_core.training.resident import BATCH, Resident
 
 if TYPE_CHECKING:
@@ -319,21 +317,4 @@ def _optimizer(
 def export(model: FlowAutoencoder, n_columns: int) -> bytes:
     """The model as one ONNX file: ``features`` in, float64; score, error, numbers, codes and bottleneck out."""
     example = torch.zeros(2, n_columns, dtype=torch.float64)
-    with warnings.catch_warnings():
-        # The exporter warns of its own deprecated calls, and logs that torchvision is not there.
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            model,
-            (example,),
-            input_names=["features"],
-            output_names=["score", "error", "numbers", "codes", "bottleneck"],
-            dynamic_shapes={"features": {0: torch.export.Dim("n", min=1)}},
-            dynamo=True,
-            verbose=False,
-        )
-    if program is None:
-        raise RuntimeError("torch exported nothing")
-    buffer = io.BytesIO()
-    program.save(buffer)
-    return buffer.getvalue()
+    return exported(model, "features", example, ["score", "error", "numbers", "codes", "bottleneck"])

@@ -25,6 +25,7 @@ COMMANDS = {
     "config": "Print the configuration, with every key explained.",
     "evaluate": "Judge a scores file by labels.",
     "inspect": "Print what a bundle has learned.",
+    "novelty": "Judge novelty models on labelled flows.",
     "profile": "Compare hosts by what they call.",
     "score": "Score archived logs.",
     "siem": "Print what systemd, shippers and SIEMs need.",

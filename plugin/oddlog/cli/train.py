@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
-from oddlog_core.options import Architecture, FeatureSet, Loss, Optimizer, Profile, Schedule
+from oddlog_core.options import Architecture, FeatureSet, Loss, NoveltyModel, Optimizer, Profile, Schedule
 
 from oddlog.cli.options import config_option, logs_argument, progress, read_count_lines
 from oddlog.errors import OddlogError
@@ -40,9 +40,9 @@ def _detectors(_context: click.Context, _parameter: click.Parameter, texts: tupl
     """Names of detectors, each option some of them."""
     from oddlog_core.bundle import DETECTORS
 
-    from oddlog.baseline import SESSIONS
+    from oddlog.baseline import NOVELTY, SESSIONS
 
-    known = sorted({SESSIONS, *(name for kind in DETECTORS for name in (kind.log, kind.name))})
+    known = sorted({NOVELTY, SESSIONS, *(name for kind in DETECTORS for name in (kind.log, kind.name))})
     wanted = tuple(name for text in texts for name in text.split(","))
     for name in wanted:
         if name not in known:
@@ -67,8 +67,9 @@ def _detectors(_context: click.Context, _parameter: click.Parameter, texts: tupl
     multiple=True,
     callback=_detectors,
     metavar="A,B,...",
-    help="What to learn: of conn, ntlm and dce_rpc the usual detectors, and sessions. Default: all but sessions.",
+    help="The usual detectors of a log by its name, novelty, sessions. Default: all but novelty of conn, and sessions.",
 )
+@_choice("--model", NoveltyModel, "Of novelty.")
 @click.option(
     "--labels",
     "labels_path",
@@ -88,10 +89,10 @@ def train(
     logs: tuple[str, ...],
     bundle: Path,
     config_path: Path | None,
+    detectors: tuple[str, ...],
     settings: tuple[str, ...],
     profile: str | None,
     modes: int | str | None,
-    detectors: tuple[str, ...],
     labels_path: Path | None,
     features_path: Path | None,
     comment: str,
@@ -99,13 +100,14 @@ def train(
 ) -> None:
     """Learn what is normal from LOGS and write it to a bundle.
 
-    LOGS are files, globs and folders with conn, ntlm and dce_rpc logs. The latest quarter of them is held back to set
-    thresholds by. Needs the extra `train` where there are conn logs or sessions are asked for: those of LANL's
-    authentication events or of ntlm logs, which are learned from labels.
+    LOGS are files, globs and folders with conn, ntlm and dce_rpc logs, or with CICFlowMeter's CSV. The latest quarter
+    of them is held back to set thresholds by. Needs the extra `train` where there are conn logs or flows, or sessions
+    are asked for: those of ntlm logs or of LANL's authentication events, which are learned from labels.
 
     \b
     Examples:
         oddlog train office/2024-01-29 office/2024-01-30 --bundle office-bundle
+        oddlog train office/2024-01-29/conn.log --detector novelty --model svm --bundle novel
         oddlog train office/*/ntlm.log --bundle classic --profile classic --modes auto
     """  # noqa: D301 - click wants the character, not the two signs
     import msgspec
@@ -166,8 +168,8 @@ def _check_extras(logs: set[str], detectors: tuple[str, ...], labels: Path | Non
 
     from oddlog import baseline
 
-    if "conn" in logs and importlib.util.find_spec("torch") is None:
-        raise OddlogError("learning from conn logs needs torch: install oddlog with its extra `train`")
+    if logs & {"conn", "flows"} and importlib.util.find_spec("torch") is None:
+        raise OddlogError("learning from conn logs and flows needs torch: install oddlog with its extra `train`")
     if any(issubclass(kind, SessionsDetector) for kind in baseline.kinds(detectors)):
         if labels is None:
             raise OddlogError("sessions are learned from labels: give --labels")

@@ -10,7 +10,7 @@ import pyarrow as pa
 from oddlog_core.records import MISSING, MISSING_CODE, Categories, Records
 
 from oddlog.logs.frames import to_zat
-from oddlog.logs.schema import SCHEMAS, TYPES
+from oddlog.logs.schema import LABEL, SCHEMAS, TYPES
 
 if TYPE_CHECKING:
     import builtins
@@ -25,6 +25,7 @@ Order = Literal["end", "start"]
 """Whether a conn log is in the order its connections ended, as Zeek writes it, or in the order they started."""
 
 _MOST = 2**44
+_FURTHEST = 9e12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +35,7 @@ class Batch:
     Attributes
     ----------
     log : str
-        ``conn``, ``ntlm``, ``dce_rpc``, or ``wls`` of host events.
+        ``conn``, ``ntlm``, ``dce_rpc``, ``wls`` of host events, or ``flows`` of CICFlowMeter.
     table : pyarrow.RecordBatch
         All of the log's columns in `oddlog.logs.SCHEMAS`, by Zeek's names; unset is null.
     source : str
@@ -108,8 +109,13 @@ class Batch:
             column = self.table[name]
             if zeek_type == "bool":
                 categories[name] = Categories(_codes(column.cast(pa.int32())), ("F", "T"))
+            elif name == LABEL:
+                # What a flow was called by whoever knows, no detector may see.
+                continue
             elif pa.types.is_dictionary(column.type):
                 categories[name] = Categories(_codes(column.indices), column.dictionary.to_pylist())
+            elif pa.types.is_floating(column.type):
+                integers[name] = _millionths(column)
             elif not pa.types.is_string(column.type):
                 integers[name] = _whole(column)
         return Records(self.log, clock, integers, categories)
@@ -134,6 +140,15 @@ def _whole(column: pa.Array, unset: int = MISSING) -> NDArray[np.int64]:
     if plain.null_count:
         whole[plain.is_null().to_numpy(zero_copy_only=False)] = unset
     return whole
+
+
+def _millionths(column: pa.Array) -> NDArray[np.int64]:
+    """Doubles as whole millionths, as far as they go, as intervals are whole microseconds."""
+    values: NDArray[np.int64] = np.rint(np.clip(column.fill_null(0.0).to_numpy(), -_FURTHEST, _FURTHEST) * 1e6).astype(
+        np.int64
+    )
+    values[column.is_null().to_numpy(zero_copy_only=False)] = MISSING
+    return values
 
 
 def concat(batches: Sequence[Batch]) -> Batch:

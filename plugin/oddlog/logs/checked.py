@@ -25,6 +25,7 @@ EXPECTED: Mapping[str, str] = {
     "port": "a port from 0 to 65535",
     "count": "a whole number, 0 or more",
     "bool": "T or F",
+    "double": "a number",
 }
 """What a field of each Zeek type must hold, in an error's words; all others hold text."""
 

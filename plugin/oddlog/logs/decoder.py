@@ -14,6 +14,7 @@ from oddlog.logs.authentication import HEADER as AUTHENTICATION
 from oddlog.logs.authentication import read_authentications, tells_authentications
 from oddlog.logs.batch import Batch, concat
 from oddlog.logs.checked import checked
+from oddlog.logs.cicflow import header_of, header_rows, read_cicflow
 from oddlog.logs.count import ReadCount
 from oddlog.logs.host_events import NAME as HOST_EVENTS
 from oddlog.logs.host_events import read_events, tells_events
@@ -23,7 +24,7 @@ from oddlog.logs.lines import Lines, without_returns
 from oddlog.logs.netflow import HEADER as NETFLOW
 from oddlog.logs.netflow import read_flows, tells_netflow
 from oddlog.logs.plain import TOO_LONG, plain_objects, plain_rows
-from oddlog.logs.schema import LOGS, PATH_KEYS, ZEEK_TYPES, log_of_fields, log_of_name
+from oddlog.logs.schema import FLOWS, LOGS, PATH_KEYS, ZEEK_TYPES, log_of_fields, log_of_name
 from oddlog.logs.tsv import Header, read_rows, tells
 
 if TYPE_CHECKING:
@@ -125,12 +126,15 @@ class Decoder:
         self.count.lines += len(lines)
         first = lines.bytes_at(lines.starts)
         blank, comment = first == ord("\n"), first == ord("#")
+        named = header_rows(lines.data) if self.log in {None, FLOWS} else []
+        if named:
+            comment[np.searchsorted(lines.starts, named)] = True
         self.count.blank += int(blank.sum())
         self.count.headers += int(comment.sum())
         batches = []
         begin = 0
         for row in np.flatnonzero(comment):
-            if tells(lines[int(row)]):
+            if tells(lines[int(row)]) or int(lines.starts[row]) in named:
                 batches += self._section(lines, ~(blank | comment), begin, int(row))
                 self._read_header(lines[int(row)])
                 begin = int(row) + 1
@@ -145,6 +149,9 @@ class Decoder:
         return Lines.of_rows(data, first, header.separator, len(header.fields))
 
     def _read_header(self, line: bytes) -> None:
+        if not line.startswith(b"#"):
+            self._header, self.log = header_of(line), FLOWS
+            return
         self._header = self._header.read(line)
         if self.log is None and self._header.fields:
             named = log_of_name(PurePath(self.source).name)
@@ -162,7 +169,8 @@ class Decoder:
             readable[list(unreadable)] = False
             lines = lines.where(readable)
         objects = lines.bytes_at(lines.starts) == ord("{")
-        found = [*self._objects(lines.where(objects)), *self._rows(lines.where(~objects))]
+        read = self._flows if self._header.path == FLOWS else self._rows
+        found = [*self._objects(lines.where(objects)), *read(lines.where(~objects))]
         parts = [batch for batch in found if len(batch)]
         if len(parts) > 1:
             mixed = concat(parts)
@@ -185,6 +193,9 @@ class Decoder:
             return []
         log = self.log
         return self._batches(lines, log, plain_objects(lines, log), lambda odd: read_objects(odd, log))
+
+    def _flows(self, lines: Lines) -> list[Batch]:
+        return [self._batch(lines, FLOWS, *read_cicflow(lines, self._header))] if len(lines) else []
 
     def _rows(self, lines: Lines) -> list[Batch]:
         if not len(lines):

@@ -13,7 +13,7 @@ from oddlog.errors import LogError, OddlogError, UsageError
 from oddlog.logs.blocks import Damage, blocks
 from oddlog.logs.decoder import Decoder
 from oddlog.logs.lenient import shown
-from oddlog.logs.schema import LOGS
+from oddlog.logs.schema import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -134,7 +134,7 @@ def _glance(path: Path, order: Order) -> LogFile:
             raise LogError(str(path), 1, "file", "a whole stream", str(damage)) from damage
     except OSError as error:
         raise OddlogError(f"{path} cannot be read: {error.strerror or error}") from error
-    if decoder.log in LOGS and decoder.has_header:
+    if decoder.log and decoder.log in SCHEMAS and decoder.has_header:
         return LogFile(path, decoder.log, 0, path.stat().st_size)
     if any(field in {"_path", "#path"} for field in decoder.count.fields):
         raise _OtherLogError(f"{path} is another log ({decoder.log or 'of unknown type'})")

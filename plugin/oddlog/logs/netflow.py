@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from oddlog.logs.checked import Wrong
     from oddlog.logs.lines import Lines
 
-__all__ = ["HEADER", "read_flows", "tells_netflow"]
+__all__ = ["HEADER", "protocols", "read_flows", "tells_netflow"]
 
 _TYPES = {
     "ts": "time",
@@ -82,7 +82,7 @@ def read_flows(lines: Lines) -> tuple[dict[str, pa.Array], Wrong]:
     for name in ("id.orig_h", "id.resp_h"):
         for row in rows_where(np.array(columns[name].is_null(), np.bool_)):
             wrong.setdefault(row, (name, "a device", "nothing"))
-    columns["proto"] = _protocols(columns["ip_proto"])
+    columns["proto"] = protocols(columns["ip_proto"])
     return columns, wrong
 
 
@@ -101,7 +101,8 @@ def _ports(names: pa.DictionaryArray) -> tuple[pa.Array, dict[int, str]]:
     return pa.array(np.where(good, number, 0).astype(np.uint16)).take(codes), found
 
 
-def _protocols(numbers: pa.Array) -> pa.DictionaryArray:
+def protocols(numbers: pa.Array) -> pa.DictionaryArray:
+    """Zeek's names of protocols by number, (n,) uint64."""
     values = pa.array([*_PROTOCOLS.values(), _UNKNOWN])
     known = pc.index_in(numbers, pa.array([*_PROTOCOLS], pa.uint64())).fill_null(len(_PROTOCOLS))
     unset = np.array(numbers.is_null(), np.bool_)

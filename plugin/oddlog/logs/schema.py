@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALIASES",
+    "FLOWS",
+    "FLOW_NUMBERS",
+    "LABEL",
     "LOGS",
     "PATH_KEYS",
     "SCHEMAS",
@@ -70,6 +73,96 @@ ZEEK_TYPES: Mapping[str, Mapping[str, str]] = {
 
 LOGS = tuple(sorted(ZEEK_TYPES))
 
+FLOWS = "flows"
+"""What CICFlowMeter writes: no log of Zeek's."""
+
+LABEL = "Label"
+
+FLOW_NUMBERS = (
+    "Flow Duration",
+    "Total Fwd Packet",
+    "Total Bwd packets",
+    "Total Length of Fwd Packet",
+    "Total Length of Bwd Packet",
+    "Fwd Packet Length Max",
+    "Fwd Packet Length Min",
+    "Fwd Packet Length Mean",
+    "Fwd Packet Length Std",
+    "Bwd Packet Length Max",
+    "Bwd Packet Length Min",
+    "Bwd Packet Length Mean",
+    "Bwd Packet Length Std",
+    "Flow Bytes/s",
+    "Flow Packets/s",
+    "Flow IAT Mean",
+    "Flow IAT Std",
+    "Flow IAT Max",
+    "Flow IAT Min",
+    "Fwd IAT Total",
+    "Fwd IAT Mean",
+    "Fwd IAT Std",
+    "Fwd IAT Max",
+    "Fwd IAT Min",
+    "Bwd IAT Total",
+    "Bwd IAT Mean",
+    "Bwd IAT Std",
+    "Bwd IAT Max",
+    "Bwd IAT Min",
+    "Fwd PSH Flags",
+    "Bwd PSH Flags",
+    "Fwd URG Flags",
+    "Bwd URG Flags",
+    "Fwd RST Flags",
+    "Bwd RST Flags",
+    "Fwd Header Length",
+    "Bwd Header Length",
+    "Fwd Packets/s",
+    "Bwd Packets/s",
+    "Packet Length Min",
+    "Packet Length Max",
+    "Packet Length Mean",
+    "Packet Length Std",
+    "Packet Length Variance",
+    "FIN Flag Count",
+    "SYN Flag Count",
+    "RST Flag Count",
+    "PSH Flag Count",
+    "ACK Flag Count",
+    "URG Flag Count",
+    "CWR Flag Count",
+    "ECE Flag Count",
+    "Down/Up Ratio",
+    "Average Packet Size",
+    "Fwd Segment Size Avg",
+    "Bwd Segment Size Avg",
+    "Fwd Bytes/Bulk Avg",
+    "Fwd Packet/Bulk Avg",
+    "Fwd Bulk Rate Avg",
+    "Bwd Bytes/Bulk Avg",
+    "Bwd Packet/Bulk Avg",
+    "Bwd Bulk Rate Avg",
+    "Subflow Fwd Packets",
+    "Subflow Fwd Bytes",
+    "Subflow Bwd Packets",
+    "Subflow Bwd Bytes",
+    "FWD Init Win Bytes",
+    "Bwd Init Win Bytes",
+    "Fwd Act Data Pkts",
+    "Fwd Seg Size Min",
+    "Active Mean",
+    "Active Std",
+    "Active Max",
+    "Active Min",
+    "Idle Mean",
+    "Idle Std",
+    "Idle Max",
+    "Idle Min",
+    "ICMP Code",
+    "ICMP Type",
+    "Total TCP Flow Time",
+)
+"""Measurements of a flow, as the newer CICFlowMeter spells them."""
+
 TYPES: Mapping[str, Mapping[str, str]] = {
     **ZEEK_TYPES,
     "wls": _IDS
@@ -79,8 +172,10 @@ TYPES: Mapping[str, Mapping[str, str]] = {
     "auth": _IDS
     | dict.fromkeys(("username", "destination_username", "authentication_type", "logon_type", "orientation"), "string")
     | {"success": "bool"},
+    FLOWS: _IDS | {"proto": "enum"} | dict.fromkeys(FLOW_NUMBERS, "double") | {LABEL: "string"},
 }
-"""Also of the events that Windows hosts log, which `oddlog.logs.host_events` and `oddlog.logs.authentication` read."""
+"""Also of what Windows hosts log and LANL's authentication events, which `oddlog.logs.host_events` and
+`oddlog.logs.authentication` read, and of CICFlowMeter's flows."""
 
 ALIASES = {f"id_{end}": f"id.{end}" for end in ("orig_h", "orig_p", "resp_h", "resp_p")}
 """Other spellings of a field, as Corelight and Filebeat exports have them."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from oddlog.notices import calls, connections, logons, operations, sessions
+from oddlog_core.detectors.novelty import NoveltyDetector
+
+from oddlog.notices import calls, connections, flows, logons, operations, sessions
 from oddlog.notices.amounts import rarity_words
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ _LEAST_SHARE = 0.1
 
 
 def _speaker(finding: Finding) -> ModuleType:
+    if finding.note == NoveltyDetector.note:
+        return flows
     if finding.note == "Odd_DCE_RPC_Operation":
         return operations
     if finding.note == "Risky_Session":

@@ -11,7 +11,8 @@ from baselines import DAY, MONDAY, office, office_of
 from oddlog_core.bundle import DETECTORS
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.kmodes import KModesDetector
-from oddlog_core.options import FlowOptions
+from oddlog_core.detectors.novelty import ConnNoveltyDetector
+from oddlog_core.options import FlowOptions, NoveltyOptions
 from oddlog_core.span import cut
 from road import OPTIONS
 
@@ -56,13 +57,21 @@ KINDS = {kind.name: (kind, OPTIONS) for kind in DETECTORS} | {
 KINDS["ntlm-kmodes-classic"] = (KModesDetector, replace(OPTIONS, profile="classic", modes="auto"))
 """By name: which detector learns, and how."""
 
+KINDS |= {
+    f"{ConnNoveltyDetector.name}-{model}": (
+        ConnNoveltyDetector,
+        replace(OPTIONS, novelty=NoveltyOptions(model, steps=200, seed=3)),
+    )
+    for model in ("svm", "svm-linear", "forest", "lstm")
+}
+
 
 def fit(kind: type[Detector], options: FitOptions, baseline: list[Records], progress: list[float]) -> Fitted:
     """Fit, where what is needed for it is installed."""
     try:
         return kind.fit(baseline, replace(options, progress=progress.append))
     except ModuleNotFoundError as error:
-        if error.name not in {"torch", "skl2onnx"}:
+        if error.name not in {"onnx", "skl2onnx", "torch"}:
             raise
         pytest.skip(f"{error.name} is not installed: it comes with the extra `train`")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cache
 
 import numpy as np
@@ -173,6 +174,61 @@ def test_a_score_before_the_close_is_never_above_the_final_one(at):
     by_subject = {told.subject: told.score for told in finals}
     for told in answer(detector, [whole], threshold).findings:
         assert threshold <= told.score <= by_subject[told.subject]
+
+
+def narrow(callers):
+    """The detector with room for so many callers."""
+    detector = copy(learned().detector)
+    detector.room = 1800 * callers
+    return detector
+
+
+FLOODS = {
+    "sources": lambda i: calls(NOON + i, f"2001:db8::{i:x}", DCS[0], "drsuapi", "DRSGetNCChanges", port=1),
+    "destinations": lambda i: calls(NOON + i, DESKS[1], f"2001:db8::{i:x}", "drsuapi", "DRSGetNCChanges", port=1),
+    "operations": lambda i: calls(NOON + i, DESKS[1], DCS[0], "drsuapi", f"unknown-{i}", port=1),
+    "connections": lambda i: calls(NOON + i, DESKS[1], DCS[0], "svcctl", "CreateServiceW", port=i),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_what_is_remembered_of_a_flood_does_not_outgrow_its_room(kind):
+    detector, sizes = narrow(64), []
+    state = detector.new_state()
+    for number in range(3):
+        batch = log(*map(FLOODS[kind], range(2000 * number, 2000 * (number + 1))))
+        detector.score_samples(batch, state, 3.0)
+        exported = detector.export_state(state)
+        sizes += [len(exported[name]) for name in ("known", "names", "hosts", "sessions", "told")]
+        sizes += map(len, exported["trail"].values())
+    assert max(sizes) <= 256
+    assert detector.evicted(state) > 5000
+
+
+@settings(max_examples=6)
+@given(CUTS, st.sampled_from([*FLOODS]))
+def test_what_has_to_go_does_not_depend_on_how_a_log_is_cut(cuts, kind):
+    whole = log(*day(8, 8), *map(FLOODS[kind], range(300)))
+    assert answer(narrow(16), batches_cut(whole, cuts), 8.0) == answer(narrow(16), [whole], 8.0)
+
+
+def test_room_that_suffices_changes_no_score():
+    detector, whole = narrow(400), log(*day(8, 8))
+    state = detector.new_state()
+    detector.score_samples(whole, state, np.inf)
+    assert detector.evicted(state) == 0
+    assert answer(detector, [whole], 3.0) == answer(learned().detector, [whole], 3.0)
+
+
+def test_who_does_what_is_new_is_told_of_in_a_flood_of_others():
+    flood = (FLOODS["sources"](i) for i in range(300))
+    theft = calls(NOON + HOUR // 2, DESKS[3], DCS[0], "svcctl", *SERVICE)
+
+    def score(detector, *sessions):
+        return {told.subject: told.score for told in answer(detector, [log(*sessions)], np.inf).scores}[DESKS[3], NOON]
+
+    # In which order the calls came is not known: their connection found no place.
+    assert score(narrow(16), *flood, theft) > 0.5 * score(learned().detector, theft)
 
 
 def test_it_says_which_roles_there_are_and_who_calls_what_is_sensitive():

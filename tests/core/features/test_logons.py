@@ -9,7 +9,7 @@ from hypothesis import given
 from inventions import CUTS, pieces
 from oddlog_core.features import recent
 from oddlog_core.features.habits import BLOCKS, blocks
-from oddlog_core.features.logons import RELATIONS, Logons, keys_of, only
+from oddlog_core.features.logons import RELATIONS, Different, Logons, keys_of
 from oddlog_core.features.recent import Recent, outcomes
 
 BASELINE = office("ntlm", 900, seed=7)
@@ -24,11 +24,11 @@ def spoken(log, *names):
 
 @given(inventions("ntlm"), CUTS)
 def test_every_different_logon_is_judged_once(log, cuts):
-    different, number = only(log)
+    different = Different.of(log)
     whole = LEARNED.judge(keys_of(log))
-    found = LEARNED.judge(keys_of(different))
-    npt.assert_array_equal(found.surprise[number], whole.surprise)
-    npt.assert_array_equal(found.known[number], whole.known)
+    found = LEARNED.judge(different.keys)
+    npt.assert_array_equal(found.surprise[different.number], whole.surprise)
+    npt.assert_array_equal(found.known[different.number], whole.known)
     parts = [LEARNED.judge(keys_of(anew(log, piece))).surprise for piece in pieces(len(log), cuts)]
     npt.assert_array_equal(np.concatenate(parts), whole.surprise)
 
@@ -98,7 +98,7 @@ def test_failures_and_news_are_judged_by_what_is_usual_for_their_source():
     assert np.abs(apart).max() < 0.5
     both = np.zeros((2, 2, 5), np.int64)
     both[:, :, 0], both[:, :, recent.FAILED], both[:, :, recent.NEWNESS] = 10, 10, 5000
-    first, second = recent.apart(both, usual.usual.expected([np.array([1, 2])]))
+    first, second = recent.apart(both, np.arange(2), usual.usual.expected([np.array([1, 2])]))
     assert (first[:2] > 5).all()
     assert (second[:2] < 0.5).all()
     assert (first[2:] > 5).all()
@@ -107,10 +107,45 @@ def test_failures_and_news_are_judged_by_what_is_usual_for_their_source():
 def test_news_of_an_hour_are_pairs_never_seen_and_counted_once():
     keys = {"source": np.ones(5, np.int64), "who": np.array([1, 2, 2, 3, 3])}
     clock = MONDAY + np.array([0, 1, 2, 3, 2 * HOUR])
-    counted = recent.sums(
-        recent.new_state(), clock, keys, np.zeros((5, 2), np.int64), np.array([0, 2.0, 2.0, 1.0, 1.0]),
-        np.array([True, False, False, False, False]),
-    )  # fmt: skip
+    new, known = np.array([0, 2.0, 2.0, 1.0, 1.0]), np.array([True, False, False, False, False])
+    deeds = recent.deeds(np.zeros((5, 2), np.int64), new, known)
+    counted = recent.sums(recent.new_state(), clock, np.arange(5), keys, deeds)
     assert counted[:, 1, recent.NEWS].tolist() == [0, 1, 1, 2, 1]
     assert counted[:, 1, recent.NEWNESS].tolist() == [0, 512, 512, 768, 256]
     assert counted[:, 1, 0].tolist() == [1, 2, 3, 4, 1]
+
+
+@given(inventions("ntlm"), CUTS)
+def test_logons_that_differ_in_nothing_that_counts_have_one_key_in_every_batch(log, cuts):
+    columns = ["username", "hostname", "server_tree_name"]
+    whole = Different.of(log, columns)
+    assert len(np.unique(whole.key)) == len({*rows_of(log, columns)})
+    parts = [Different.of(anew(log, piece), columns) for piece in pieces(len(log), cuts)]
+    npt.assert_array_equal(np.concatenate([part.key[part.number] for part in parts]), whole.key[whole.number])
+
+
+def rows_of(log, columns):
+    """What logons may differ in, spelled in one way: but for the outcome, whose spelling counts."""
+    names = "id.orig_h", "id.resp_h", *columns, "domainname", "server_nb_computer_name", "server_dns_computer_name"
+    ports = [port if port >= 0 else None for port in log.integers["id.resp_p"].tolist()]
+    outcome = [
+        tuple(
+            None if c.codes[i] < 0 else c.values[c.codes[i]]
+            for c in map(log.categories.get, ("success", "status"))
+            if c
+        )
+        for i in range(len(log))
+    ]
+    return zip(spoken(log, *names), ports, outcome, strict=True)
+
+
+def test_logons_that_are_taken_by_themselves_are_what_they_were():
+    different = Different.of(BASELINE, ["server_tree_name"])
+    rows = np.array([5, 0, 7])
+    taken = different.take(rows)
+    npt.assert_array_equal(taken.key, different.key[rows])
+    npt.assert_array_equal(taken.number, [0, 1, 2])
+    assert spoken(taken.records, "username", "hostname") == [
+        spoken(different.records, "username", "hostname")[row] for row in rows
+    ]
+    assert all(len(column.values) <= 3 for column in taken.records.categories.values())

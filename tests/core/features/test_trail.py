@@ -78,6 +78,17 @@ def test_a_trail_restored_goes_on(log, at):
     npt.assert_equal(restored.export(), trail.export())
 
 
+@given(dialogues(), CUTS, st.integers(1, 6))
+def test_a_trail_without_room_for_more_is_full_however_the_log_is_cut(log, cuts, most):
+    whole, cut = Trail(most), Trail(most)
+    npt.assert_array_equal(followed(cut, log, cuts), followed(whole, log))
+    exported = cut.export()
+    npt.assert_equal(exported, whole.export())
+    assert max(map(len, exported.values())) <= most
+    assert cut.evicted == whole.evicted
+    npt.assert_equal(Trail.restore(exported, most).export(), exported)
+
+
 def test_a_new_window_counts_anew_and_forgets_only_who_has_been_silent():
     def call(second, port):
         return {"ts": second * SECOND, "id.orig_h": "a", "id.orig_p": port, "endpoint": "samr", "operation": "Open"}

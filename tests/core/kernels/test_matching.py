@@ -8,7 +8,7 @@ import numpy.testing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from oddlog_core.kernels.matching import nearest_mode, surprise_in_mode
+from oddlog_core.kernels.matching import apart_from_modes, nearest_beside, nearest_mode
 
 
 @st.composite
@@ -44,12 +44,24 @@ def test_records_beyond_one_block_are_those_of_the_definition():
         npt.assert_array_equal(found, expected)
 
 
-@given(records_and_modes(), st.integers(0, 2**31))
-def test_surprise_is_summed_over_the_fields_that_differ(tables, seed):
+@given(records_and_modes(), st.integers(0, 2**31), st.data())
+def test_fields_compared_before_and_beside_make_the_distance_and_the_surprise_of_all(tables, seed, data):
     codes, modes = tables
+    n_fields = codes.shape[1]
     # Codes from -1 to 3 of every field, one after the other.
-    surprise = np.random.default_rng(seed).random((len(modes), 5 * codes.shape[1]))
-    offsets = np.arange(codes.shape[1]) * 5 + 1
-    label, _ = nearest_mode(codes, modes)
-    found = surprise_in_mode(codes, modes, label, surprise, offsets)
-    npt.assert_allclose(found, naive.surprise_in_mode(codes, modes, label, surprise, offsets))
+    surprise = np.random.default_rng(seed).random((len(modes), 5 * n_fields))
+    offsets = np.arange(n_fields) * 5 + 1
+    label, distance = naive.nearest_mode(codes, modes)
+    before = data.draw(st.integers(0, n_fields))
+
+    def some(table, fields):
+        return np.ascontiguousarray(table[:, fields])
+
+    number = np.arange(len(codes))[::-1].copy()
+    fields = slice(0, before)
+    compared = apart_from_modes(some(codes[::-1], fields), some(modes, fields), surprise, offsets[fields])
+    fields = slice(before, None)
+    found = nearest_beside(*compared, number, some(codes, fields), some(modes, fields), surprise, offsets[fields])
+    npt.assert_array_equal(found[0], label)
+    npt.assert_array_equal(found[1], distance)
+    npt.assert_allclose(found[2], naive.surprise_in_mode(codes, modes, label, surprise, offsets))

@@ -36,6 +36,19 @@ def test_records_distinct_values_and_highest_frequencies_so_far_are_those_of_cou
     npt.assert_array_equal(tallied(*log), np.array(expected, np.int64).reshape(-1, 7))
 
 
+@given(touches(), CUTS, st.integers(0, 6))
+def test_values_that_come_when_all_places_are_taken_count_as_records_only(log, cuts, most):
+    hosts, values = log
+    triples = [(host, f, value) for host, row in zip(*log, strict=True) for f, value in enumerate(row)]
+    kept = {*list(dict.fromkeys(triples))[:most]}
+    tally = Tally(values.shape[1], most)
+    found = [tally.update(hosts[piece], values[piece]) for piece in pieces(len(hosts), cuts)]
+    expected = naive.running_counts(hosts.tolist(), values.tolist(), kept)
+    npt.assert_array_equal(np.concatenate(found), np.array(expected, np.int64).reshape(-1, 7))
+    assert tally.evicted == sum(triple not in kept for triple in triples)
+    assert len(tally.keys()[0]) == len(kept)
+
+
 @given(touches(), CUTS)
 def test_cutting_a_log_into_other_batches_changes_no_count(log, cuts):
     npt.assert_array_equal(tallied(*log, cuts), tallied(*log))
@@ -53,15 +66,17 @@ def test_eight_fields_and_the_largest_codes_do_not_collide():
     counts = np.zeros((host + 1, 17), np.int64)
     hosts = np.array([host, host - 1, host, host])
     values = np.array([[value] * 8, [value] * 8, [0] * 8, [value - 1] * 8])
-    out = running_counts(hosts, values, np.full(64, -1, np.int64), np.zeros(64, np.int64), counts)
+    out = running_counts(
+        hosts, values, 64, np.zeros(2, np.int64), np.full(64, -1, np.int64), np.zeros(64, np.int64), counts
+    )
     npt.assert_array_equal(out, naive.running_counts(hosts.tolist(), values.tolist()))
 
 
 def test_a_full_chain_of_slots_wraps_around():
     # Eight slots and seven keys: some key finds its slot taken and goes past the end.
     values = np.arange(7)[:, None]
-    tally = np.zeros(7, np.int64), values, np.full(8, -1, np.int64), np.zeros(8, np.int64), np.zeros((1, 3), np.int64)
-    out = running_counts(*tally)
+    state = np.zeros(2, np.int64), np.full(8, -1, np.int64), np.zeros(8, np.int64), np.zeros((1, 3), np.int64)
+    out = running_counts(np.zeros(7, np.int64), values, 8, *state)
     npt.assert_array_equal(out[:, 1], np.arange(1, 8))
 
 

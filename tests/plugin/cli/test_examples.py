@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from flow_csv import flows_csv
 from oddlog.cli import COMMANDS
 from oddlog.simulate import simulate
 
 IN_ORDER = ("train", "score", "evaluate", "inspect", "warm", "config", "siem", "check")
 if importlib.util.find_spec("torch") and importlib.util.find_spec("matplotlib"):
-    IN_ORDER += ("compare", "profile")
+    IN_ORDER += ("compare", "profile", "novelty")
 EXAMPLE = re.compile(r"^  Examples?:\n((?:    .+\n)+)", re.MULTILINE)
 
 
@@ -47,6 +48,7 @@ def ran(helped, process, tmp_path_factory):
             log.unlink()
         else:
             log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:500]))
+    (folder / "flows.csv").write_bytes(flows_csv(200, 40))
     said = {name: [process(line, folder) for line in examples(helped[name].out)] for name in IN_ORDER}
     return said, folder
 

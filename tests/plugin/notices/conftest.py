@@ -34,6 +34,7 @@ def made(log: str = "conn", reasons: tuple[Reason, ...] = (), **changed: Any) ->
         "ntlm": ("ntlm-kmodes", "Odd_NTLM_Logon"),
         "wls": ("wls-kmodes", "Odd_Host_Event"),
         "dce_rpc": ("dce_rpc-hosts", "Odd_DCE_RPC_Host"),
+        "flows": ("flow-novelty", "Odd_Flow"),
     }
     detector, note = kinds[log]
     window = log == "dce_rpc"

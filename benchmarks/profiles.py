@@ -1,6 +1,6 @@
 """`oddlog profile` of a million calls, from the log's bytes to the clusters.
 
-Run it with `python benchmarks/profile.py`.
+Run it with `python benchmarks/profiles.py`.
 """
 
 from __future__ import annotations
