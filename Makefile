@@ -7,7 +7,7 @@ SENSOR := .venv-sensor
 DEV := .venv
 PIP := -m pip --disable-pip-version-check -q install -c constraints.txt
 
-.PHONY: demo test test-long lint starter bench bench-long soak clean
+.PHONY: demo featuretools test test-long lint starter bench bench-long soak clean
 
 demo: $(SENSOR)/.ready
 	rm -rf demo
@@ -27,6 +27,11 @@ lint: $(DEV)/.ready
 	$(DEV)/bin/ruff format --check
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
+
+# What a test and a benchmark compare features of sessions with; it wants an older pandas than oddlog has.
+featuretools:
+	$(PYTHON) -m venv build/featuretools
+	build/featuretools/bin/python -m pip --disable-pip-version-check -q install "featuretools==1.31.0" "pandas<2.3" "numpy<2.3" setuptools
 
 # What the wheel ships as `--bundle starter`: three days of a simulated office, for a first look only.
 starter: $(DEV)/.ready

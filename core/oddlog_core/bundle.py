@@ -17,6 +17,7 @@ from oddlog_core.detectors.hosts import HostsDetector
 from oddlog_core.detectors.kmodes import HostEventsDetector, KModesDetector
 from oddlog_core.detectors.novelty import ConnNoveltyDetector, FlowNoveltyDetector
 from oddlog_core.detectors.operations import OperationsDetector
+from oddlog_core.detectors.risk import AuthSessionsDetector, NtlmSessionsDetector
 from oddlog_core.drilled import Drill  # noqa: TC001
 from oddlog_core.errors import BundleError
 
@@ -47,6 +48,8 @@ DETECTORS: tuple[type[Detector], ...] = (
     HostEventsDetector,
     ConnNoveltyDetector,
     FlowNoveltyDetector,
+    AuthSessionsDetector,
+    NtlmSessionsDetector,
 )
 MANIFEST = "bundle.json"
 

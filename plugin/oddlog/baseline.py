@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,9 @@ from oddlog_core.bundle import DETECTORS, About, Trained, check_free, write_bund
 from oddlog_core.calibration import Calibration, fisher
 from oddlog_core.detectors.contract import FitOptions
 from oddlog_core.detectors.novelty import NoveltyDetector
+from oddlog_core.detectors.risk import SessionsDetector
 from oddlog_core.errors import BaselineError
+from oddlog_core.features.sessions import LABEL
 from oddlog_core.options import FlowOptions, NoveltyOptions
 from oddlog_core.span import split
 
@@ -25,16 +27,19 @@ from oddlog.queueing import learn_queue
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
+    from typing import Any
 
     from numpy.typing import NDArray
     from oddlog_core.detectors.contract import Detector
+    from oddlog_core.records import Records
 
     from oddlog.config import Config
-    from oddlog.logs import Logs
+    from oddlog.labels import Labels
+    from oddlog.logs import Batch, Logs
 
-__all__ = ["NOVELTY", "Learned", "kinds", "train"]
+__all__ = ["NOVELTY", "SESSIONS", "Learned", "kinds", "train"]
 
-NOVELTY = "novelty"
+NOVELTY, SESSIONS = "novelty", "sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +52,17 @@ class Learned:
         By detector.
     left_out : dict of str to str
         Logs that taught nothing, and why.
+    told : dict of str to list of str
+        By detector that was asked for by name, what it learned in words.
     """
 
     trained: dict[str, About]
     left_out: dict[str, str]
+    told: dict[str, list[str]] = field(default_factory=dict)
 
 
 def kinds(names: Collection[str]) -> list[type[Detector]]:
-    """Detectors by name, ``novelty`` for those of novelty, or a log's name for its usual ones.
+    """Detectors by name, ``novelty`` and ``sessions`` for those of either, or a log's name for its usual ones.
 
     Without any name, all but those that are only learned on request.
     """
@@ -66,6 +74,7 @@ def kinds(names: Collection[str]) -> list[type[Detector]]:
         if kind.name in names
         or (kind.log in names and not kind.on_request)
         or (NOVELTY in names and issubclass(kind, NoveltyDetector))
+        or (SESSIONS in names and issubclass(kind, SessionsDetector))
     ]
 
 
@@ -75,6 +84,8 @@ def train(
     bundle: Path,
     *,
     detectors: Collection[str] = (),
+    labels: Labels | None = None,
+    keep: Callable[[Mapping[str, Any]], None] | None = None,
     comment: str = "",
     on_progress: Callable[[str, float], None] = lambda _stage, _share: None,
 ) -> Learned:
@@ -87,7 +98,11 @@ def train(
     bundle : Path
         A new folder, or a bundle to replace.
     detectors : collection of str
-        Which to learn, as `kinds` takes them.
+        As `kinds` takes them.
+    labels : Labels, optional
+        For detectors that learn from them.
+    keep : callable, optional
+        Given what such a detector was taught by: columns by name.
     comment : str
         Kept in the bundle.
     on_progress : callable
@@ -108,13 +123,13 @@ def train(
     left_out: dict[str, str] = {}
     for kind in kinds(detectors):
         if kind.log not in logs.names:
-            # Who has no host events or flows does not miss them.
-            if kind.log in LOGS:
+            # Who has no host events or flows does not miss them, nor the other log's sessions.
+            if kind.log in LOGS and not kind.on_request:
                 left_out[kind.log] = "no such log was given"
             continue
         on_progress(kind.name, 0.0)
         clock = Clock(config.conn.order)
-        baseline = [clock.records(batch) for batch in logs.batches(kind.log) if len(batch)]
+        baseline = [_records(clock, batch, labels) for batch in logs.batches(kind.log) if len(batch)]
         options = FitOptions(
             held_back=config.train.held_back,
             seed=config.train.seed,
@@ -134,6 +149,7 @@ def train(
             profile=config.ntlm.profile,
             modes=config.ntlm.modes,
             progress=partial(on_progress, kind.name),
+            keep=keep,
         )
         if not baseline:
             left_out[kind.log] = "not one record could be read"
@@ -150,7 +166,7 @@ def train(
             Trained(one.detector, Calibration.fit(one.held_back, one.per_day), about)
             for one in (fitted, fitted.before or fitted)
         )
-        if fitted.detector.window is None:
+        if fitted.detector.window is None and kind.every_record:
             held_back.setdefault(kind.log, {})[kind.name] = fitted.held_back
         later = split(baseline, config.train.held_back)[1]
         since[kind.log] = max(since.get(kind.log, 0), int(later[0].clock[0]))
@@ -161,7 +177,13 @@ def train(
     chains, budget = learn_queue(logs, before, since, config)
     on_progress("the queue", 1.0)
     write_bundle(bundle, trained, oddlog=__version__, created=created, comment=comment, chains=chains, budget=budget)
-    return Learned({name: one.about for name, one in trained.items()}, left_out)
+    told = {name: one.detector.describe() for name, one in trained.items() if one.detector.on_request}
+    return Learned({name: one.about for name, one in trained.items()}, left_out, told)
+
+
+def _records(clock: Clock, batch: Batch, labels: Labels | None) -> Records:
+    records = clock.records(batch)
+    return records if labels is None else replace(records, integers={**records.integers, LABEL: labels.of(batch)})
 
 
 def _joint(

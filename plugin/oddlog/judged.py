@@ -81,8 +81,11 @@ class Judged:
         final = np.flatnonzero(scored.final)
         n = len(final)
         if scored.host is None and batch is not None:
-            uid, orig_h, resp_h = (batch.table[name] for name in ("uid", "id.orig_h", "id.resp_h"))
-            ts = np.asarray(batch.table["ts"].cast(pa.int64())) / 1e6
+            uid, orig_h, resp_h, ts = (batch.table[name] for name in ("uid", "id.orig_h", "id.resp_h", "ts"))
+            if not detector.every_record:
+                row = pa.array(scored.row[final])
+                uid, orig_h, resp_h, ts = (column.take(row) for column in (uid, orig_h, resp_h, ts))
+            ts = np.asarray(ts.cast(pa.int64())) / 1e6
             window = pa.nulls(n, pa.float64())
         else:
             hosts, since = scored.host or [], scored.since if scored.since is not None else final
@@ -141,7 +144,7 @@ class Judged:
             ts = record["ts"]
         caveats: tuple[str, ...] = ()
         if scored.host is None and self.believed is not None:
-            caveats = tuple(name for name, holds in zip(CAVEATS, self.believed[1][i].tolist(), strict=True) if holds)
+            caveats = tuple(name for name, holds in zip(CAVEATS, self.believed[1][row].tolist(), strict=True) if holds)
         return Finding(
             log=self.log,
             detector=one.detector.name,

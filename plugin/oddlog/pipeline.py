@@ -269,17 +269,17 @@ class Road:
     ) -> Outcome:
         scores, candidates = [], []
         p_values = [one.calibration.p_value(scored.score) for one, scored in parts]
-        records = [number for number, (_, scored) in enumerate(parts) if scored.host is None]
+        records = [n for n, (one, scored) in enumerate(parts) if scored.host is None and one.detector.every_record]
         joint = self._joint if len(records) > 1 else None
         if joint is not None:
             surprise = -np.log(np.stack([p_values[number] for number in records]))
             together, lead = joint.p_value(fisher(surprise)), np.array(records)[surprise.argmax(axis=0)]
         for number, ((one, scored), p_value) in enumerate(zip(parts, p_values, strict=True)):
             p, per_day, mine = p_value, one.calibration.per_day, scored.final
-            if scored.host is None and joint is not None:
+            if number in records and joint is not None:
                 p, per_day, mine = together, joint.per_day, lead == number
             if scored.host is None and believed is not None:
-                p = p ** believed[0]
+                p = p ** believed[0][scored.row]
             rarity = 1 / (p * per_day)
             past = rarity >= self._days
             odd = past & mine if scored.host is None and one.detector.threshold is None else scored.odd

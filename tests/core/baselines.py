@@ -13,6 +13,9 @@ from oddlog_core.span import cut
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+    from oddlog_core.detectors.contract import Detector
+
 MONDAY = 1_699_833_600 * SECOND
 """2023-11-13, midnight UTC."""
 HOUR = 3_600 * SECOND
@@ -24,6 +27,7 @@ INTEGERS = {
     "dce_rpc": ("ts", "rtt", "id.orig_p", "id.resp_p"),
     "flows": ("ts", "id.orig_p", "id.resp_p", "Flow Duration", "Total Fwd Packet", "Flow Bytes/s", "Flow IAT Min"),
     "wls": ("ts",),
+    "auth": ("ts", "label"),
 }
 CATEGORIES = {
     "conn": ("id.orig_h", "id.resp_h", "proto", "service", "conn_state", "history", "local_orig", "local_resp"),
@@ -36,6 +40,10 @@ CATEGORIES = {
     "wls": (
         *("id.orig_h", "id.resp_h", "event_id", "username", "domainname", "logon_type", "authentication_package"),
         *("destination", "service_name", "process_name", "parent_process_name", "status", "success"),
+    ),
+    "auth": (
+        *("id.orig_h", "id.resp_h", "username", "destination_username"),
+        *("authentication_type", "logon_type", "orientation", "success"),
     ),
 }
 
@@ -94,11 +102,21 @@ def encoded(values: Iterable[str | None]) -> Categories:
     return Categories(np.array(codes, np.int32), [*number])
 
 
+INTEGERS["ntlm-sessions"] = (*INTEGERS["ntlm"], "label")
+CATEGORIES["ntlm-sessions"] = CATEGORIES["ntlm"]
+INTEGERS["auth-sessions"], CATEGORIES["auth-sessions"] = INTEGERS["auth"], CATEGORIES["auth"]
+
+
 def records(log: str, rows: Sequence[dict[str, Any]]) -> Records:
     """Records of rows by field; a field left out is unset. The clock is ``ts``, unless a row has its own."""
     clock = np.array([row.get("clock", row.get("ts", 0)) for row in rows], np.int64)
     integers = {name: np.array([row.get(name, MISSING) for row in rows], np.int64) for name in INTEGERS[log]}
-    return Records(log, clock, integers, {name: encoded(row.get(name) for row in rows) for name in CATEGORIES[log]})
+    return Records(
+        log.removesuffix("-sessions"),
+        clock,
+        integers,
+        {name: encoded(row.get(name) for row in rows) for name in CATEGORIES[log]},
+    )
 
 
 def anew(whole: Records, rows: slice) -> Records:
@@ -113,13 +131,48 @@ def anew(whole: Records, rows: slice) -> Records:
     return Records(piece.log, piece.clock, piece.integers, categories)
 
 
+def office_of(kind: type[Detector]) -> str:
+    """Which of these a detector is tried on: who learns from labels needs sessions of both kinds."""
+    return kind.log if kind.every_record else kind.name
+
+
 def office(log: str, n: int, seed: int, *, start: int = MONDAY, days: float = 2.0) -> Records:
     """An ordinary office's log: equal times, unset fields, both cases, and more of some things than of others."""
     rng = np.random.default_rng(seed)
     gaps = rng.exponential(1.0, n) * (rng.random(n) > 0.1)
     times = start + (np.cumsum(gaps) / max(gaps.sum(), 1e-9) * (days * DAY - SECOND)).astype(np.int64)
+    if log.endswith("-sessions"):
+        return records(log, _sessions(log.removesuffix("-sessions"), times, rng))
     row = {"conn": _connection, "ntlm": _logon, "dce_rpc": _operation, "wls": _event, "flows": _flow}[log]
     return records(log, [{"ts": int(time), **row(rng)} for time in times])
+
+
+def _sessions(log: str, times: NDArray[np.int64], rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Logons of 30 desks to 5 servers, and of one that is malicious: it knows everybody's name and asks everywhere."""
+    rows = []
+    for number, time in enumerate(times):
+        malicious = rng.random() < 0.25
+        desk = 66 if malicious else int(rng.integers(1, 31))
+        user = int(rng.integers(1, 31)) if malicious else desk
+        server = 1 + number // 12 % 12 if malicious else int(rng.integers(1, 6))
+        logon = {
+            "ts": int(time),
+            "label": int(malicious),
+            "id.orig_h": f"C{desk}",
+            "id.resp_h": f"S{server}",
+            "username": f"U{30 + number // 12 % 12 if malicious and log == 'ntlm' else user}",
+            "success": None if rng.random() < 0.1 else str(rng.choice(["T", "F"], p=[0.8, 0.2])),
+        }
+        if log == "ntlm":
+            rows.append({**logon, "domainname": str(rng.choice(["OFFICE", "lab"])), "hostname": f"PC{desk}"})
+            continue
+        kinds = {
+            "authentication_type": str(rng.choice(["Kerberos", "NTLM"])),
+            "logon_type": None if rng.random() < 0.2 else str(rng.choice(["Network", "Batch"])),
+            "orientation": str(rng.choice(["LogOn", "LogOff", "TGS"])),
+        }
+        rows.append({**logon, "destination_username": logon["username"], **kinds})
+    return rows
 
 
 def _connection(rng: np.random.Generator) -> dict[str, Any]:
@@ -204,6 +257,8 @@ def _operation(rng: np.random.Generator) -> dict[str, Any]:
 
 def odd(log: str, time: int) -> Records:
     """The odd record, or, of dce_rpc, the odd host's records: 10.66.66.66 asks everything of everyone."""
+    if log.endswith("-sessions"):
+        return records(log, _odd_sessions(log.removesuffix("-sessions"), time))
     if log != "dce_rpc":
         return records(log, [{"ts": time, **ODD[log]}])
     return records(
@@ -219,6 +274,23 @@ def odd(log: str, time: int) -> Records:
             for i in range(200)
         ],
     )
+
+
+def _odd_sessions(log: str, time: int) -> list[dict[str, Any]]:
+    """The malicious desk of `_sessions` once more: 12 logons to each of 12 servers, as 12 users."""
+    rows = []
+    for number in range(144):
+        server = 1 + number // 12
+        user = 30 + number // 12 if log == "ntlm" else 1 + number % 30
+        row = {"ts": time + number * SECOND, "label": 1, "id.orig_h": "C66", "id.resp_h": f"S{server}"}
+        row |= {"username": f"U{user}", "success": "T"}
+        if log == "ntlm":
+            row |= {"domainname": "OFFICE", "hostname": "PC66"}
+        else:
+            kinds = {"authentication_type": "NTLM", "logon_type": "Network", "orientation": "LogOn"}
+            row |= {"destination_username": f"U{user}", **kinds}
+        rows.append(row)
+    return rows
 
 
 _TEXTS = st.none() | st.sampled_from(["", "T", "tcp", "dns", "10.0.0.1", "fe80::1", "999.1.1.1"]) | st.text(max_size=8)

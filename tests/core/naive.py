@@ -234,6 +234,71 @@ def distinct_rows(codes):
     return [rows.index(row) for row in distinct], [distinct.index(row) for row in rows]
 
 
+def _spread(children, with_sum):
+    """Mean, std, min, max, sum and skew as pandas has them."""
+    n = len(children)
+    if not n:
+        return [np.nan] * (5 + with_sum)
+    mean = sum(children) / n
+    second, third = (sum((c - mean) ** power for c in children) for power in (2, 3))
+    std = sqrt(second / (n - 1)) if n > 1 else np.nan
+    skew = np.nan if n < 3 else 0.0
+    if n > 2 and len(set(children)) > 1:
+        skew = sqrt(n * (n - 1)) / (n - 2) * (third / n) / (second / n) ** 1.5
+    return [mean, std, min(children), max(children), *([sum(children)] if with_sum else []), skew]
+
+
+def _of_entity(mine, child, now, counted, parent):
+    """What records, each (time, keys, success, values, kinds), tell of the entity that they are all of."""
+    times = [time for time, *_ in mine]
+    n = len(mine)
+    children = defaultdict(list)
+    for record in mine:
+        children[record[1][child]].append(record)
+
+    def distinct(records, k):
+        return len({record[3][k] for record in records} - {0})
+
+    modes = []
+    for kinds in zip(*(record[4] for record in mine), strict=True):
+        often = Counter(kind for kind in kinds if kind >= 0)
+        modes.append(min(often, key=lambda kind: (-often[kind], kind)) if often else np.nan)
+    told = [n, sum(success == 1 for _, _, success, _, _ in mine) / n, (now - times[0]) / 1e6]
+    told += [(times[-1] - times[0]) / 1e6 / (n - 1) if n > 1 else np.nan]
+    told += [*(distinct(mine, k) for k in range(counted)), *modes, len(children)]
+    told += _spread([len(records) for records in children.values()], with_sum=False)
+    if parent:
+        told += _spread([distinct(records, 0) for records in children.values()], with_sum=True)
+    return told
+
+
+def sessions(times, keys, success, values, kinds, period, after):
+    """Row and features of each cutoff; NaN where an entity has no record before it."""
+    records = [*zip(times, keys, success, values, kinds, strict=True)]
+    counted, kinds_told = len(values[0]), len(kinds[0])
+    found = []
+    for i, (now, key, *_) in enumerate(records):
+        today = [(j, r) for j, r in enumerate(records[:i]) if r[0] // period == now // period and r[1][0]]
+        if not key[0] or sum(r[1][0] == key[0] for _, r in today) != after:
+            continue
+        before = [r for _, r in today if r[0] < now]
+        told = []
+        for place, child in ((0, 1), (2, 0), (3, 0)):
+            mine = [r for r in before if r[1][place] == key[place]]
+            width = 10 + counted + kinds_told + 6 * (place > 0)
+            told += _of_entity(mine, child, now, counted, place > 0) if mine else [0, *[np.nan] * (width - 1)]
+        pairs = {r[1][1]: r[1][4] for r in before if r[1][0] == key[0]}
+        thirds = []
+        for third in filter(None, pairs.values()):
+            mine = [r for r in before if r[1][4] == third]
+            shares = [len(mine), len({r[1][1] for r in mine}), sum(r[2] == 1 for r in mine) / len(mine)]
+            thirds.append(shares + [len({r[3][k] for r in mine} - {0}) for k in range(counted)])
+        for column in zip(*thirds, strict=True) if thirds else [()] * (3 + counted):
+            told += [sum(column) / len(column), min(column), max(column)] if column else [np.nan] * 3
+        found.append((i, told))
+    return found
+
+
 def trail(clock, keys, operation, pause, lost, most):
     """What came before each call, of as many keys of each kind as there is a place for."""
     latest, calls, met, targets, missed = {}, {}, set(), {}, 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from baselines import DAY, MONDAY, office
+from baselines import DAY, MONDAY, office, office_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oddlog_core.bundle import DETECTORS, FORMAT, About, Trained, read_bundle, write_bundle
@@ -22,7 +22,7 @@ from oddlog_core.errors import BundleError
 from road import OPTIONS, answer
 
 WITHOUT_TORCH = [kind for kind in DETECTORS if kind.log not in {"conn", "flows"}]
-LATER = {kind.name: office(kind.log, 200, seed=8, start=MONDAY + 2 * DAY, days=0.3) for kind in WITHOUT_TORCH}
+LATER = {kind.name: office(office_of(kind), 200, seed=8, start=MONDAY + 2 * DAY, days=0.3) for kind in WITHOUT_TORCH}
 WORDS = {"oddlog": "0.1.0", "created": "2026-11-24T00:00:00+00:00", "comment": "for tests"}
 
 
@@ -32,9 +32,9 @@ def trained():
 
 
 def learned(kind, seed):
-    baseline = office(kind.log, 600, seed=seed)
+    baseline = office(office_of(kind), 600 if kind.every_record else 1500, seed=seed)
     fitted = kind.fit([baseline], OPTIONS)
-    about = About(600, len(fitted.held_back), int(baseline.clock[0]), int(baseline.clock[-1]))
+    about = About(len(baseline), len(fitted.held_back), int(baseline.clock[0]), int(baseline.clock[-1]))
     return Trained(fitted.detector, Calibration.fit(fitted.held_back, fitted.per_day), about)
 
 

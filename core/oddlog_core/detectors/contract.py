@@ -53,6 +53,8 @@ class FitOptions:
         How many kinds of logons there are.
     progress : callable
         Called with the share done, 0 to 1.
+    keep : callable, optional
+        Given what a supervised detector was taught by: columns by name, of equal length.
     """
 
     held_back: float = 0.25
@@ -66,6 +68,7 @@ class FitOptions:
     profile: Profile = "default"
     modes: int | Literal["auto"] = 10
     progress: Callable[[float], None] = lambda _: None
+    keep: Callable[[Mapping[str, Any]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,9 @@ class Detector(ABC):
 
     on_request: ClassVar[bool] = False
     """Whether it is learned only where it is asked for by name."""
+
+    every_record: ClassVar[bool] = True
+    """Whether, without host-windows, each record gets a score; else those that decide something."""
 
     window: int | None = None
     """Length in microseconds of the host-windows it scores; None where it scores records."""

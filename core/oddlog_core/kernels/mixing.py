@@ -5,7 +5,7 @@ from numba import njit
 
 from oddlog_core.kernels._jit import kernel
 
-__all__ = ["joined", "mixed"]
+__all__ = ["finalised", "joined", "mixed"]
 
 # Steele, Lea and Flood, Fast splittable pseudorandom number generators (2014): the finaliser of SplitMix64.
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -16,7 +16,8 @@ _KEYS = "Array(int64, 1, 'C', readonly=True)"
 
 
 @njit(error_model="numpy")
-def _finalised(key):
+def finalised(key):
+    """A key of which every bit depends on every bit of the one given; both unsigned."""
     key = (key ^ (key >> _30)) * _FIRST
     key = (key ^ (key >> _27)) * _SECOND
     return key ^ (key >> _31)
@@ -27,7 +28,7 @@ def mixed(values):
     """A key for each number, (n,)."""
     out = np.empty(values.shape[0], np.int64)
     for i in range(values.shape[0]):
-        out[i] = np.int64(_finalised(np.uint64(values[i]) + _STEP))
+        out[i] = np.int64(finalised(np.uint64(values[i]) + _STEP))
     return out
 
 
@@ -36,5 +37,5 @@ def joined(one, other):
     """A key for each pair of keys, (n,); which of them is the first counts."""
     out = np.empty(one.shape[0], np.int64)
     for i in range(one.shape[0]):
-        out[i] = np.int64(_finalised(np.uint64(one[i]) * _STEP + np.uint64(other[i])))
+        out[i] = np.int64(finalised(np.uint64(one[i]) * _STEP + np.uint64(other[i])))
     return out

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
 __all__ = ["Measures", "Queue"]
 
@@ -43,10 +44,37 @@ class Queue:
         # Ranks stand for scores, so that inf and NaN have a place in every measure.
         self.rank = np.unique(np.where(np.isnan(score), -np.inf, score), return_inverse=True)[1]
         self.positive = positive
+        self._count(None)
+
+    def _count(self, weight: np.ndarray | None) -> None:
         levels = int(self.rank.max()) + 1 if self.rank.size else 0
-        rows = np.bincount(self.rank, minlength=levels)[::-1]
-        hits = np.bincount(self.rank[positive], minlength=levels)[::-1]
+        hit = None if weight is None else weight[self.positive]
+        rows = np.bincount(self.rank, weight, minlength=levels)[::-1]
+        hits = np.bincount(self.rank[self.positive], hit, minlength=levels)[::-1]
         self._rows, self._hits = (np.concatenate([[0], np.cumsum(counts)]) for counts in (rows, hits))
+
+    def reweighed(self, weight: np.ndarray) -> Self:
+        """The queue in which each row stands so many times, (n_rows,)."""
+        other = copy.copy(self)
+        other._count(weight)
+        return other
+
+    @property
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """False and true alarms at each threshold, from none to all."""
+        return self._rows - self._hits, self._hits
+
+    @property
+    def roc_auc(self) -> float:
+        """Chance that a positive stands before a negative, an equal one counting half."""
+        false, true = self.curve
+        return float(np.diff(true) @ (false[-1] - (false[1:] + false[:-1]) / 2) / (true[-1] * false[-1]))
+
+    @property
+    def average_precision(self) -> float:
+        """Each threshold's precision, by the recall that it adds."""
+        precision = self._hits[1:] / np.maximum(self._rows[1:], 1)
+        return float(np.diff(self._hits) @ precision / self._hits[-1])
 
     @property
     def judgeable(self) -> bool:
@@ -81,8 +109,8 @@ class Queue:
         if self.judgeable:
             negatives = rows - positives
             values = [
-                float(roc_auc_score(self.positive, self.rank)),
-                float(average_precision_score(self.positive, self.rank)),
+                self.roc_auc,
+                self.average_precision,
                 self.recall(negatives // 100),
                 self.recall(negatives // 1000),
                 self.recall(false_alarms),

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from oddlog.errors import LogError
+from oddlog.logs.authentication import HEADER as AUTHENTICATION
+from oddlog.logs.authentication import read_authentications, tells_authentications
 from oddlog.logs.batch import Batch, concat
 from oddlog.logs.checked import checked
 from oddlog.logs.cicflow import header_of, header_rows, read_cicflow
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from oddlog.logs.checked import Wrong
 
 __all__ = ["Decoder"]
+
+_OWN = {NETFLOW: read_flows, AUTHENTICATION: read_authentications}
+"""Readers of what has no header, and is in the order of its times."""
 
 
 class Decoder:
@@ -197,6 +202,8 @@ class Decoder:
             return []
         if not self._header.fields and tells_netflow(lines.data):
             self._header, self.log = NETFLOW, NETFLOW.path
+        if not self._header.fields and tells_authentications(lines.data):
+            self._header, self.log = AUTHENTICATION, AUTHENTICATION.path
         header = self._header
         if not header.separates():
             wrong = ("#separator", "one ASCII character", header.separator)
@@ -206,12 +213,13 @@ class Decoder:
             expected = "a JSON object, or a row below #fields"
             self._report(lines, {i: ("line", expected, shown(lines[i])) for i in range(len(lines))})
             return []
-        if self.log not in LOGS or header.path not in {"", self.log}:
+        if self.log not in {*LOGS, AUTHENTICATION.path} or header.path not in {"", self.log}:
             self._refuse(lines, "#path")
             return []
         log = self.log
-        if header == NETFLOW:
-            return [dataclasses.replace(batch, order="start") for batch in self._batches(lines, log, None, read_flows)]
+        if header in _OWN:
+            found = self._batches(lines, log, None, _OWN[header])
+            return [dataclasses.replace(batch, order="start") for batch in found]
         plain = plain_rows(lines, header, log)
         return self._batches(lines, log, plain, lambda odd: read_rows(odd, header, ZEEK_TYPES[log]))
 

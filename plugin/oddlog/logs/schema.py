@@ -169,9 +169,13 @@ TYPES: Mapping[str, Mapping[str, str]] = {
     | dict.fromkeys(("event_id", "username", "domainname", "logon_type", "authentication_package"), "string")
     | dict.fromkeys(("destination", "service_name", "process_name", "parent_process_name", "status"), "string")
     | {"success": "bool"},
+    "auth": _IDS
+    | dict.fromkeys(("username", "destination_username", "authentication_type", "logon_type", "orientation"), "string")
+    | {"success": "bool"},
     FLOWS: _IDS | {"proto": "enum"} | dict.fromkeys(FLOW_NUMBERS, "double") | {LABEL: "string"},
 }
-"""Also of the events that Windows hosts log, which `oddlog.logs.host_events` reads, and of CICFlowMeter's flows."""
+"""Also of what Windows hosts log and LANL's authentication events, which `oddlog.logs.host_events` and
+`oddlog.logs.authentication` read, and of CICFlowMeter's flows."""
 
 ALIASES = {f"id_{end}": f"id.{end}" for end in ("orig_h", "orig_p", "resp_h", "resp_p")}
 """Other spellings of a field, as Corelight and Filebeat exports have them."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from oddlog_core.detectors.novelty import NoveltyDetector
 
-from oddlog.notices import calls, connections, flows, logons, operations
+from oddlog.notices import calls, connections, flows, logons, operations, sessions
 from oddlog.notices.amounts import rarity_words
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def _speaker(finding: Finding) -> ModuleType:
         return flows
     if finding.note == "Odd_DCE_RPC_Operation":
         return operations
+    if finding.note == "Risky_Session":
+        return sessions
     if finding.window is not None:
         return calls
     return logons if finding.log in {"ntlm", "wls"} else connections

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from baselines import DAY, MONDAY, office
+from baselines import DAY, MONDAY, office, office_of
 from oddlog_core.bundle import DETECTORS
 from oddlog_core.detectors.autoencoder import AutoencoderDetector
 from oddlog_core.detectors.kmodes import KModesDetector
@@ -31,6 +31,11 @@ class Case:
     fitted: Fitted
     later: Records
     progress: list[float]
+
+    @property
+    def office(self) -> str:
+        """Whose ordinary log it is, of `baselines.office`: who learns from labels needs sessions of both kinds."""
+        return office_of(self.kind)
 
     @property
     def detector(self) -> Detector:
@@ -68,16 +73,21 @@ def fit(kind: type[Detector], options: FitOptions, baseline: list[Records], prog
     except ModuleNotFoundError as error:
         if error.name not in {"onnx", "skl2onnx", "torch"}:
             raise
-        pytest.skip("torch is not installed: it comes with the extra `train`")
+        pytest.skip(f"{error.name} is not installed: it comes with the extra `train`")
 
 
 @pytest.fixture(scope="session", params=KINDS)
 def case(request) -> Case:
     kind, options = KINDS[request.param]
-    whole = office(kind.log, 1500, seed=5)
+    whole = office(office_of(kind), 1500, seed=5)
     baseline = [cut(whole, 0, 700), cut(whole, 700, 1500)]
     progress: list[float] = []
     fitted = fit(kind, options, baseline, progress)
     return Case(
-        kind, options, baseline, fitted, office(kind.log, 400, seed=6, start=MONDAY + 2 * DAY, days=0.5), progress
+        kind,
+        options,
+        baseline,
+        fitted,
+        office(office_of(kind), 400, seed=6, start=MONDAY + 2 * DAY, days=0.5),
+        progress,
     )
