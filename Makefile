@@ -49,6 +49,7 @@ bench: $(DEV)/.benched
 bench-long: $(DEV)/.benched
 	$(DEV)/bin/python benchmarks/attacks.py
 	$(DEV)/bin/python benchmarks/captures.py
+	$(DEV)/bin/python benchmarks/one_queue.py
 
 # Twenty minutes; `make soak MINUTES=2` for a try.
 soak: $(DEV)/.benched

@@ -231,8 +231,8 @@ class Queue:
 
     def all_due(self, now: int | None = None) -> list[Finding]:
         """What is to be said of all logs once each has come to `now` or, without it, has ended, by the clock."""
-        found = [finding for log in {*self._things, *self._days} for finding in self.due(log, now)]
-        return sorted(found, key=lambda finding: (finding.clock, finding.log, finding.id))
+        found = [finding for log in sorted({*self._things, *self._days}) for finding in self.due(log, now)]
+        return sorted(found, key=lambda finding: (finding.clock, finding.log))
 
     def export(self) -> dict[str, Any]:
         """State as a tree of dicts, lists, numbers and strings."""

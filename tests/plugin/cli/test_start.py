@@ -50,7 +50,7 @@ def test_a_sensor_without_torch_scores_all_three_logs(process, small_office, tmp
 def test_training_on_conn_without_torch_says_what_to_install(process, small_office, tmp_path):
     said = process(["train", str(small_office.quiet / "conn.log"), "--bundle", "new"], tmp_path, WITHOUT_TRAINING)
     assert said.exit_code == 1
-    assert said.err == "oddlog: learning from conn logs needs torch: install oddlog with its extra `train`\n"
+    assert said.err == "oddlog: learning from conn logs and flows needs torch: install oddlog with its extra `train`\n"
     assert not (tmp_path / "new").exists()
 
 
