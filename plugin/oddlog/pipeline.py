@@ -143,7 +143,7 @@ class Road:
         self.log = log
         self.clock = Clock(order)
         self._bundle, self._days, self._joint = bundle, days, joint
-        self._started: int | None = None
+        self._cold_until: int | None = None
         self._trained = {one.detector.name: one for one in trained}
         self._thresholds = {name: one.threshold(days) for name, one in self._trained.items()}
         self._states = {name: one.detector.new_state() for name, one in self._trained.items()}
@@ -170,14 +170,18 @@ class Road:
             (one, self._timed(name, partial(one.detector.begin, records, self._states[name], self._thresholds[name])))
             for name, one in self._trained.items()
         ]
-        if self._started is None:
-            self._started = int(records.clock[0])
-        warm_from = self._warm_from
+        if self._cold_until is None:
+            # Half of what it needs: a stretch of a log, that is given all of it beforehand, must not seem cold.
+            self._cold_until = int(records.clock[0]) + min(self.warm_up, HOUR) // 2
+        cold_until = self._cold_until
+        if records.clock[-1] >= cold_until:
+            # Warm from now on, wherever the clock is moved.
+            self._cold_until = 0
 
         def end() -> Outcome:
             parts = [(one, self._timed(one.detector.name, score)) for one, score in begun]
             clock = records.clock
-            return self._outcome(parts, piece, int(clock[0]), int(clock[-1]), confidence(records, warm_from), fell)
+            return self._outcome(parts, piece, int(clock[0]), int(clock[-1]), confidence(records, cold_until), fell)
 
         return end
 
@@ -205,7 +209,7 @@ class Road:
         return {
             "clock": self.clock.state.copy(),
             "bad": self.clock.bad,
-            "started": self._started,
+            "cold_until": self._cold_until,
             "states": states,
             "kinds": self._kinds(),
         }
@@ -223,9 +227,7 @@ class Road:
         exported = self.export()
         now, started, far, in_a_row = exported["clock"].tolist()
         # Once the clock has been believed again, nobody asks where it was said to be in between.
-        # And how long it will still be cold.
-        cold = max(self._warm_from - now, 0)
-        clock = (now, started, far if in_a_row else 0, in_a_row, cold)
+        clock = (now, started, far if in_a_row else 0, in_a_row, self._cold_until)
         states = {
             name: {key: value for key, value in exported["states"][name].items() if key not in one.detector.fading}
             for name, one in self._trained.items()
@@ -237,11 +239,6 @@ class Road:
         return {name: one.detector.evicted(self._states[name]) for name, one in self._trained.items()}
 
     @property
-    def _warm_from(self) -> int:
-        """The clock from which its detectors have seen enough of the log."""
-        return (self._started or 0) + min(self.warm_up, HOUR)
-
-    @property
     def warm_up(self) -> int:
         """Microseconds of records after which a new road is as if it had seen all of the log."""
         return max(one.detector.warm_up for one in self._trained.values())
@@ -249,7 +246,7 @@ class Road:
     def restore(self, exported: dict[str, Any]) -> list[str]:
         """Take over what `export` exported; the detectors that start afresh, since it has no state of their kind."""
         self.clock.state, self.clock.bad = exported["clock"].copy(), exported["bad"]
-        self._started = exported["started"]
+        self._cold_until = exported["cold_until"]
         kinds, afresh = self._kinds(), []
         for name, one in self._trained.items():
             if exported["kinds"].get(name) == kinds[name]:

@@ -90,7 +90,7 @@ def test_flows_are_learned_scored_and_told_of(tmp_path):
 @TORCH
 def test_live_equals_archive_for_sequences_of_flows_across_a_restart(tmp_path):
     (tmp_path / "quiet.csv").write_bytes(flows_csv(400, 0))
-    config = Config(train=TrainConfig(model="lstm", epochs=2), notices_per_day=100)
+    config = Config(train=TrainConfig(model="lstm", epochs=2), notices_per_day=100, suppress_for=0)
     baseline.train(open_logs([tmp_path / "quiet.csv"]), config, tmp_path / "bundle")
     bundle = read_bundle(tmp_path / "bundle")
     lines = flows_csv(150, 5, seed=2).splitlines(keepends=True)

@@ -89,7 +89,7 @@ def test_wrong_usage_and_configuration_exit_with_2(calls, oddlog, arguments, say
         (("inspect", "bundle", "--html", "missing/page.html"), "missing/page.html cannot be written"),
         (("train", "day/ntlm.log", "--bundle", "empty"), "empty holds files but no bundle"),
         (("train", "shopping.txt", "--bundle", "new"), "shopping.txt:1: line should be"),
-        (("evaluate", "shopping.txt", "--labels", "shopping.txt"), "shopping.txt: not a Parquet file"),
+        (("evaluate", "shopping.txt", "--labels", "shopping.txt"), "shopping.txt:1: the header should be"),
     ],
 )  # fmt: skip
 def test_a_failure_exits_with_1_and_says_one_sentence(calls, oddlog, arguments, says):
