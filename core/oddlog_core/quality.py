@@ -14,7 +14,7 @@ import numpy as np
 from oddlog_core.records import MISSING, MISSING_CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -75,7 +75,8 @@ def confidence(records: Records, warm_from: int) -> tuple[NDArray[np.float64], N
     return out, caveats
 
 
-def _among(words: frozenset[str], codes: NDArray[np.int32], values: object) -> NDArray[np.bool_]:
+def _among(words: frozenset[str], codes: NDArray[np.int32], values: Sequence[str]) -> NDArray[np.bool_]:
     """Whether each code stands for one of some words; what is unset does not."""
-    known = np.array([*(value in words for value in values), False])  # type: ignore[attr-defined]
-    return known[codes]
+    known: NDArray[np.bool_] = np.array([*(value in words for value in values), False])
+    among: NDArray[np.bool_] = known[codes]
+    return among
