@@ -139,7 +139,8 @@ def serve(folder: Path, bundle: Path, notices_per_day: float, memory_limit: int)
 
     for job in (tell, end):
         threading.Thread(target=job, daemon=True).start()
-    config = Config(notices_per_day=notices_per_day, memory_limit=memory_limit)
+    # Each notice has its time: none is left to a count.
+    config = Config(notices_per_day=notices_per_day, suppress_for=0, memory_limit=memory_limit)
     hooks = Hooks(beat=ready.set)
     watch(
         folder / "logs",
