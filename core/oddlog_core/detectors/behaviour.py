@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from oddlog_core.features.relations import place
+from oddlog_core.features.rhythm import FAILED
 from oddlog_core.records import MISSING
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ _MOST_NAMES = 5
 _MAINLY, _MOSTLY, _NOTABLE = 0.5, 0.8, 0.15
 # Kerberos: who answers there is a domain controller.
 _KERBEROS = 88
-_FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
 
 
 class Behaviour(msgspec.Struct, frozen=True):
@@ -209,7 +209,7 @@ def _facts(rows: NDArray[np.int64], baseline: Sequence[Records]) -> list[_Fact]:
                 host[i],
                 place(host[i]),
                 port[i] == _KERBEROS and place(host[i]) == "inside",
-                state[i] in _FAILED,
+                state[i] in FAILED,
                 tuple(logged[i].tolist()),
             )
             for i in range(len(mine))

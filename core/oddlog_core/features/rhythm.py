@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["COUNTS", "SLOT", "STATISTICS", "WARM_UP", "Rhythm", "Usual", "failed", "learn_usual"]
+__all__ = ["COUNTS", "FAILED", "SLOT", "STATISTICS", "WARM_UP", "Rhythm", "Usual", "failed", "learn_usual"]
 
 HALF_LIVES = {"10s": 10.0, "1m": 60.0, "10m": 600.0, "1h": 3600.0}
 """Seconds in which the weight of what happened halves. Kitsune's are a fifth of a second to 100 seconds, for packets;
@@ -64,7 +64,9 @@ _VALUES = ("failed", "sent", "got", "interval")
 _OF = {kind: tuple(dict.fromkeys(value for value, _, _ in _SHOWN[kind])) for kind in _KINDS}
 # A stream that was silent for longer begins anew.
 _LONGEST = 6 * 3600.0
-_FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
+FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
+"""Zeek's states of connections that found no answer or were refused."""
+
 CAPACITY = 1 << 16
 _ROWS = 2048
 """Slots for each kind of key, unless there is room for fewer or more."""
@@ -220,7 +222,7 @@ def _keys(records: Records) -> tuple[NDArray[np.int64], ...]:
 def failed(records: Records) -> NDArray[np.bool_]:
     """Whether each connection came to nothing, by its state, (n,)."""
     state = records.categories["conn_state"]
-    return np.array([*(value in _FAILED for value in state.values), False])[state.codes]
+    return np.array([*(value in FAILED for value in state.values), False])[state.codes]
 
 
 def _values(records: Records) -> dict[str, NDArray[np.float64]]:
