@@ -11,6 +11,7 @@ from oddlog_core.detectors.behaviour import MOST_RECORDS, Behaviours
 from oddlog_core.detectors.contract import Context, Detector, FitOptions, Fitted, Reason, Scored
 from oddlog_core.detectors.session import open_model
 from oddlog_core.errors import BaselineError
+from oddlog_core.features.acquaintance import Acquaintance, by_kind
 from oddlog_core.features.conn import (
     MICROSECONDS,
     TIME_OF_DAY,
@@ -27,7 +28,7 @@ from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
 from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
 from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
-from oddlog_core.records import MISSING, Categories, Records
+from oddlog_core.records import MISSING, Categories, Records, take
 from oddlog_core.span import per_day, split
 
 if TYPE_CHECKING:
@@ -134,19 +135,35 @@ class AutoencoderDetector(Detector):
         (narrow,) = before._run(["bottleneck"], features[some])
         beside = Beside(UsualFlows.learn(baseline), Behaviours.learn(narrow, some, learned_from, options.seed))
         scores = np.concatenate([before._score(part) for part in later])
-        fitted = Fitted(before, scores, per_day(baseline))
+        a_day = per_day(baseline)
         if transformer.relations is None:
-            return Fitted(cls(learned, None, exported, beside), scores, per_day(baseline), fitted)
-        # What was held back has been judged; what it knows of who is usual is worth having. More habits are narrower
-        # ones: scores by what half of the baseline knew would make later ones look odder than they are.
-        relations, judged = Relations.learn(baseline)
-        detector = cls(learned, relations, exported, beside)
-        evidence = slice(len(spec.numbers), len(spec.numbers) + len(spec.evidence))
-        start = len(features)
-        for part in later:
-            part[:, evidence] = judged[start : start + len(part)]
-            start += len(part)
-        return Fitted(detector, np.concatenate([detector._score(part) for part in later]), per_day(baseline), fitted)
+            return Fitted(cls(learned, None, exported, beside), scores, a_day, Fitted(before, scores, a_day))
+        # What was held back has been judged; what it knows of who is usual is worth having.
+        detector = cls(learned, Relations.learn(baseline)[0], exported, beside)
+        kinds = before._by_kind(transformer.relations.hosts, learned_from, held_back, later, scores)
+        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day, kinds=kinds), kinds)
+
+    def _by_kind(
+        self,
+        known: Acquaintance,
+        learned_from: Sequence[Records],
+        held_back: Sequence[Records],
+        features: Sequence[NDArray[np.float64]],
+        scores: NDArray[np.float64],
+    ) -> list[NDArray[np.float64]]:
+        """Scores held back by kind of record; some hosts' as of newcomers, too, by relations that never saw them."""
+        kinds, parts = [known.kinds(batch) for batch in held_back], [scores]
+        strangers = known.strangers(held_back)
+        if strangers is not None:
+            relations, _ = Relations.learn(strangers.without(learned_from))
+            start = len(self._spec.numbers)
+            for batch, part in zip(held_back, features, strict=True):
+                rows, kind = strangers.rows(batch)
+                theirs = part[rows]
+                theirs[:, start : start + len(self._spec.evidence)] = relations.judge(take(batch, rows))
+                kinds.append(kind)
+                parts.append(self._score(theirs))
+        return by_kind(parts, kinds)
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""
@@ -159,7 +176,8 @@ class AutoencoderDetector(Detector):
     def begin(self, records: Records, state: ConnFeatures, threshold: float) -> Callable[[], Scored]:
         """Features of the next records; the model needs no state."""
         features = state.transform(records)
-        return lambda: Scored.of_records(records, self._score(features), threshold, _Evidence(features, records))
+        kind = None if self._relations is None else self._relations.hosts.kinds(records)
+        return lambda: Scored.of_records(records, self._score(features), threshold, _Evidence(features, records), kind)
 
     def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._run(["score"], features)[0] if len(features) else np.empty(0)
