@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 from oddlog_core.records import MISSING, MISSING_CODE, Categories, Records
 
-from oddlog.logs.frames import to_zat
 from oddlog.logs.schema import LABEL, SCHEMAS, TYPES
 
 if TYPE_CHECKING:
@@ -122,6 +121,9 @@ class Batch:
 
     def dataframe(self) -> pd.DataFrame:
         """Make the frame that zat's `LogToDataFrame` makes of these records, indexed by ``ts``."""
+        # pandas takes a third of a second to import, and nothing else here needs it.
+        from oddlog.logs.frames import to_zat  # noqa: PLC0415
+
         return to_zat(self.table, TYPES[self.log]).set_index("ts")
 
 
