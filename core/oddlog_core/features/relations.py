@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
+from oddlog_core.features.addresses import scope
 from oddlog_core.features.habits import BLOCKS, Chain, Typical, apart, blocks
 from oddlog_core.features.keys import joined, of_categories, of_integers
 from oddlog_core.features.rhythm import failed
@@ -48,12 +48,12 @@ _PLACES = ("inside", "internet", "multicast", "unknown")
 def _kind(address: str) -> int:
     """Where an address is. What is new among the hosts of the network is much, among those of the internet little."""
     try:
-        place = ip_address(address)
+        private, group = scope(address)
     except ValueError:
         return _NAMELESS
-    if place.is_multicast or address.endswith(".255"):
+    if group or address.endswith(".255"):
         return _MULTICAST
-    return _INTERNAL if place.is_private else _EXTERNAL
+    return _INTERNAL if private else _EXTERNAL
 
 
 def place(address: str) -> str:
