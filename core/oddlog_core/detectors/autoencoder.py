@@ -9,6 +9,7 @@ import numpy as np
 
 from oddlog_core.detectors.behaviour import MOST_RECORDS, Behaviours
 from oddlog_core.detectors.contract import Context, Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.detectors.inside import WHOLE, Inside
 from oddlog_core.detectors.session import open_model
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.acquaintance import Acquaintance, by_kind
@@ -43,8 +44,6 @@ FEWEST = 100
 _ROWS = 2048
 # Of how regularly a stream calls: a beacon that calls every five minutes must be remembered for that long.
 _SLOWEST = "1h"
-# onnxruntime computes what does not fill its vectors by other instructions, whose last bits differ: rows are filled up.
-_WHOLE = 16
 
 
 class Learned(msgspec.Struct, frozen=True):
@@ -94,6 +93,8 @@ class AutoencoderDetector(Detector):
     model : bytes
         An ONNX file: raw features in; score, error by column, expected numbers and codes, and bottleneck out.
     beside : Beside, optional
+    inside : Inside, optional
+        Gives the score that the file would give, in half the time; there is one where codes are embedded.
     """
 
     name = "conn-autoencoder"
@@ -102,9 +103,15 @@ class AutoencoderDetector(Detector):
     appetite = 4
 
     def __init__(
-        self, learned: Learned, relations: Relations | None, model: bytes, beside: Beside | None = None
+        self,
+        learned: Learned,
+        relations: Relations | None,
+        model: bytes,
+        beside: Beside | None = None,
+        inside: Inside | None = None,
     ) -> None:
         self._learned, self._relations, self._model, self.beside = learned, relations, model, beside
+        self._inside = inside
         self._spec = learned.spec
         self.remembers = f"features {self._spec.features}"
         if self._spec.evidence:
@@ -129,7 +136,8 @@ class AutoencoderDetector(Detector):
         model, _ = flow.train(features, spec, scaling, options.flow, options.progress)
         learned = Learned(spec, scaling, options.flow.architecture, transformer.usual)
         exported = flow.export(model, features.shape[1])
-        before = cls(learned, transformer.relations, exported)
+        inside = Inside(spec, *flow.inside(model)) if options.flow.architecture == "embedding" else None
+        before = cls(learned, transformer.relations, exported, inside=inside)
         later = [transformer.transform(batch) for batch in held_back]
         some = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_RECORDS)).astype(np.int64))
         (narrow,) = before._run(["bottleneck"], features[some])
@@ -137,9 +145,9 @@ class AutoencoderDetector(Detector):
         scores = np.concatenate([before._score(part) for part in later])
         a_day = per_day(baseline)
         if transformer.relations is None:
-            return Fitted(cls(learned, None, exported, beside), scores, a_day, Fitted(before, scores, a_day))
+            return Fitted(cls(learned, None, exported, beside, inside), scores, a_day, Fitted(before, scores, a_day))
         # What was held back has been judged; what it knows of who is usual is worth having.
-        detector = cls(learned, Relations.learn(baseline)[0], exported, beside)
+        detector = cls(learned, Relations.learn(baseline)[0], exported, beside, inside)
         kinds = before._by_kind(transformer.relations.hosts, learned_from, held_back, later, scores)
         return Fitted(detector, scores, a_day, Fitted(before, scores, a_day, kinds=kinds), kinds)
 
@@ -180,6 +188,8 @@ class AutoencoderDetector(Detector):
         return lambda: Scored.of_records(records, self._score(features), threshold, _Evidence(features, records), kind)
 
     def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self._inside is not None:
+            return self._inside.score(features)
         return self._run(["score"], features)[0] if len(features) else np.empty(0)
 
     def _run(self, outputs: list[str], features: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -187,7 +197,7 @@ class AutoencoderDetector(Detector):
         parts = []
         for start in range(0, len(features), _ROWS):
             part = features[start : start + _ROWS]
-            short = -len(part) % _WHOLE
+            short = -len(part) % WHOLE
             if short:
                 part = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
             parts.append(self._session.run(outputs, {"features": part}))
@@ -313,6 +323,8 @@ class AutoencoderDetector(Detector):
         (folder / "model.onnx").write_bytes(self._model)
         if self._relations is not None:
             self._relations.save(folder / "relations.npz")
+        if self._inside is not None:
+            self._inside.save(folder)
         if self.beside is not None:
             (folder / "flows.json").write_bytes(msgspec.json.encode(self.beside.flows.of))
             (folder / "behaviours.json").write_bytes(msgspec.json.encode(self.beside.behaviours))
@@ -327,7 +339,8 @@ class AutoencoderDetector(Detector):
             flows = msgspec.json.decode((folder / "flows.json").read_bytes(), type=dict[str, list[Flow]])
             behaviours = msgspec.json.decode((folder / "behaviours.json").read_bytes(), type=Behaviours)
             beside = Beside(UsualFlows(flows), behaviours)
-        return cls(learned, relations, (folder / "model.onnx").read_bytes(), beside)
+        inside = Inside.load(folder, learned.spec) if (folder / "inside.onnx").exists() else None
+        return cls(learned, relations, (folder / "model.onnx").read_bytes(), beside, inside)
 
     def describe(self) -> list[str]:
         """The features, and the values of each column of codes."""

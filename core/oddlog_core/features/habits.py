@@ -249,8 +249,8 @@ class Typical:
             rows.append(row)
         whole = _usual(rows, amounts, None, narrowest)
         *_, expected = _usual(rows, amounts, blocks(len(amounts)), narrowest)
-        kept = [usual[first].astype(np.float32) for usual, first in zip(whole, firsts, strict=True)]
-        return cls(keys, kept, narrowest), expected
+        usual = [of_all[first].astype(np.float32) for of_all, first in zip(whole, firsts, strict=True)]
+        return cls(keys, usual, narrowest), expected
 
     def expected(self, contexts: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
         """Mean and standard deviation to expect, (n, 2, n_amounts), in the narrowest context that is known."""

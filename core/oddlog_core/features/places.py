@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from oddlog_core.features.addresses import scope
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -34,12 +36,12 @@ _PLACES = ("inside", "internet", "multicast", "unknown")
 def _kind(address: str) -> int:
     """Where an address is. What is new among the hosts of the network is much, among those of the internet little."""
     try:
-        place = ip_address(address)
+        private, group = scope(address)
     except ValueError:
         return _NAMELESS
-    if place.is_multicast or address.endswith(".255"):
+    if group or address.endswith(".255"):
         return _MULTICAST
-    return _INTERNAL if place.is_private else _EXTERNAL
+    return _INTERNAL if private else _EXTERNAL
 
 
 def place(address: str) -> str:
