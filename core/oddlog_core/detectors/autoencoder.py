@@ -27,8 +27,8 @@ from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
 from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
 from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
-from oddlog_core.records import MISSING, Categories, Records
-from oddlog_core.span import per_day, split
+from oddlog_core.records import MISSING, Records
+from oddlog_core.span import per_day, some, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -217,11 +217,9 @@ class AutoencoderDetector(Detector):
         """What one score's explanation is made of, and where in it."""
         evidence: _Evidence = scored.evidence
         if index not in evidence.looked:
-            # As many cost what one costs: the odd ones after it come along.
-            others = np.flatnonzero(scored.odd[index + 1 :])[: _WHOLE - 1] + index + 1
-            scores = np.concatenate([[index], others])
+            scores = scored.together(index)
             rows = scored.row[scores]
-            features, records = evidence.features[rows], _some(evidence.records, rows)
+            features, records = evidence.features[rows], some(evidence.records, rows)
             error, numbers, codes, narrow = self._run(["error", "numbers", "codes", "bottleneck"], features)
             share = error / error.sum(axis=1, keepdims=True)
             looked = _Looked(features, records, share, numbers, codes, narrow, *self._known(records))
@@ -340,18 +338,6 @@ class AutoencoderDetector(Detector):
         ]
         lines += [f"{column}: {', '.join(self._spec.names_of(column)[1:])}" for column in self._spec.coded]
         return lines
-
-
-def _some(records: Records, rows: NDArray[np.int64]) -> Records:
-    """Some records, with dictionaries of their own values: keys of thousands of others are not needed."""
-    categories = {}
-    for name, column in records.categories.items():
-        used, codes = np.unique(column.codes[rows], return_inverse=True)
-        unset = int(used[0] < 0)
-        values = [column.values[code] for code in used[unset:].tolist()]
-        categories[name] = Categories((codes - unset).astype(np.int32), values)
-    integers = {name: values[rows] for name, values in records.integers.items()}
-    return Records(records.log, records.clock[rows], integers, categories)
 
 
 def _amount(records: Records, name: str, row: int) -> float | None:
