@@ -61,6 +61,12 @@ class Records:
     def __len__(self) -> int:
         return len(self.clock)
 
+    def text(self, name: str, row: int) -> str | None:
+        """A categorical field of one record; None where it is unset."""
+        column = self.categories[name]
+        code = int(column.codes[row])
+        return column.values[code] if code >= 0 else None
+
 
 def take(records: Records, rows: NDArray[np.int64]) -> Records:
     """Some records, in rising order of their rows."""

@@ -20,7 +20,7 @@ from oddlog_core.features.ntlm import CLASSIC, FULL, HOST_EVENTS, VARYING, Logon
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.kernels.matching import apart_from_modes, nearest_beside, nearest_mode
 from oddlog_core.records import take
-from oddlog_core.span import cut, days, per_day, split
+from oddlog_core.span import days, per_day, some, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,12 +58,22 @@ class _State(NamedTuple):
 
 
 class _Evidence(NamedTuple):
-    """Logons, the mode nearest to each, how unlike it is, and what habits make of it."""
+    """Logons, the mode nearest to each, how unlike it is, what habits make of it, and what was explained so far."""
 
     records: Records
     label: NDArray[np.int32]
     unlike: NDArray[np.float64]
     looked: Looked | None
+    told: dict[int, tuple[_Told, int]]
+
+
+class _Told(NamedTuple):
+    """What explanations of some logons are made of: their fields and codes, and evidence of habits."""
+
+    fields: list[Categories]
+    codes: NDArray[np.int32]
+    parts: NDArray[np.float64]
+    often: Mapping[str, NDArray[np.int64]]
 
 
 class KModesDetector(Detector):
@@ -163,7 +173,7 @@ class KModesDetector(Detector):
         if habits is None or known is None or state is None or tail is None:
             label, distance = nearest_mode(fields.encode(records, {}), self._modes)
             score = distance.astype(np.float64)
-            return Scored.of_records(records, score, threshold, _Evidence(records, label, score, None))
+            return Scored.of_records(records, score, threshold, _Evidence(records, label, score, None, {}))
         different = Different.of(records, fields.columns)
         related, deeds, expected, differing, rare = state.memo.recall(
             different.records.clock, different.key, lambda rows: self._judge(habits, different.take(rows))
@@ -175,9 +185,8 @@ class KModesDetector(Detector):
         unlike = tail.evidence(_unlike(distance, beside))
         # Nine digits: the last bits of a vectorised sum may depend on how many rows there are.
         score = np.round(unlike + related[different.number] + habits.did(looked.apart), 9)
-        return Scored.of_records(
-            records, score, threshold, _Evidence(records, label, unlike, looked), known.kinds(records)
-        )
+        evidence = _Evidence(records, label, unlike, looked, {})
+        return Scored.of_records(records, score, threshold, evidence, known.kinds(records))
 
     def _judge(self, habits: Habits, different: Different) -> tuple[NDArray[Any], ...]:
         """What habits say of different logons, and how far they are from each mode by what does not vary."""
@@ -193,34 +202,48 @@ class KModesDetector(Detector):
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The fields that differ from the nearest mode, with both values; relations and recent failures by counts."""
         evidence: _Evidence = scored.evidence
-        if self._habits is None or evidence.looked is None:
-            return tuple(self._differing(evidence, index, {}, 1.0))
-        unlike = evidence.unlike[index]
-        parts, judged = self._habits.parts(evidence.looked, index)
+        told, at = self._tell(scored, index)
+        if evidence.looked is None:
+            return tuple(self._differing(told, at, evidence.label[index], 1.0))
+        unlike, parts = evidence.unlike[index], told.parts[at]
         total = max(unlike + parts.sum(), 1e-300)
-        reasons = self._differing(evidence, index, judged, unlike / total) if unlike else []
-        reasons += _unusual(self._habits.often(evidence.looked, index), evidence.looked.counted[index], parts / total)
+        reasons = self._differing(told, at, evidence.label[index], unlike / total) if unlike else []
+        often = {name: counts[at] for name, counts in told.often.items()}
+        reasons += _unusual(often, evidence.looked.counted[index], parts / total)
         return tuple(sorted(reasons, key=lambda reason: -reason.share))
 
-    def _differing(
-        self, evidence: _Evidence, index: int, judged: Mapping[str, Categories], share: float
-    ) -> list[Reason]:
+    def _tell(self, scored: Scored, index: int) -> tuple[_Told, int]:
+        """What one score's explanation is made of, and where in it."""
+        evidence: _Evidence = scored.evidence
+        if index not in evidence.told:
+            rows = scored.together(index)
+            logons, fields = some(evidence.records, rows), self._learned.fields
+            parts = np.empty((len(rows), 0))
+            often: Mapping[str, NDArray[np.int64]] = {}
+            judged: Mapping[str, Categories] = {}
+            if self._habits is not None and evidence.looked is not None:
+                looked = evidence.looked.take(rows)
+                parts, judged = self._habits.parts(looked)
+                often = self._habits.logons.often(looked.different.keys)
+            told = _Told(fields.categorise(logons, judged), fields.encode(logons, judged), parts, often)
+            evidence.told.update((row, (told, at)) for at, row in enumerate(rows.tolist()))
+        return evidence.told[index]
+
+    def _differing(self, told: _Told, at: int, label: int, share: float) -> list[Reason]:
         """Fields that differ, and of the share of all of them what each carries."""
-        fields, label = self._learned.fields, evidence.label[index]
-        logon = cut(evidence.records, index, index + 1)
-        codes = fields.encode(logon, judged)[0]
+        codes = told.codes[at]
         differing = np.flatnonzero(codes != self._modes[label])
         rare = (
             np.ones(len(differing))
-            if evidence.looked is None
+            if self._habits is None
             else self._surprise[label, self._offsets[differing] + codes[differing]]
         )
-        values = fields.categorise(logon, judged)
         reasons = []
         for f, weight in zip(differing.tolist(), rare / max(rare.sum(), 1e-300), strict=True):
-            seen = values[f].values[values[f].codes[0]] if values[f].codes[0] >= 0 else None
-            expected = fields.name(f, int(self._modes[label, f]))
-            reasons.append(Reason(fields.names[f], seen, expected, float(share * weight)))
+            found = told.fields[f]
+            seen = found.values[found.codes[at]] if found.codes[at] >= 0 else None
+            expected = self._learned.fields.name(f, int(self._modes[label, f]))
+            reasons.append(Reason(self._learned.fields.names[f], seen, expected, float(share * weight)))
         return reasons
 
     def export_state(self, state: _State | None) -> dict[str, Any]:
