@@ -163,7 +163,7 @@ class Queue:
 
     def take(self, candidate: Candidate) -> Iterator[Finding]:
         """Whatever is to be said once this candidate is known."""
-        yield from self.due(candidate.log, candidate.clock)
+        yield from self.passed(candidate.log, candidate.clock)
         finding, part = None, False
         incidents: list[Finding] = []
         if self.chains is not None and candidate.rarity >= WEAK and self._may_link(candidate):
@@ -198,7 +198,7 @@ class Queue:
         rarity = max(calibration.rarity_of(chain.score), alone)
         if rarity < self.days:
             return [], False
-        said, thing = [*self.due(INCIDENT, candidate.clock)], f"{INCIDENT} {chain.anchor}"
+        said, thing = [], f"{INCIDENT} {chain.anchor}"
         new = self._is_new(INCIDENT, INCIDENT, thing, candidate, min(rarity, calibration.supported))
         if new:
             told = incident(chain, rarity, calibration.supported, finding)
@@ -274,6 +274,11 @@ class Queue:
             hour.hour, hour.links = candidate.clock // HOUR, 0
         hour.links += 1
         return hour.links <= _MOST_LINKS
+
+    def passed(self, log: str, now: int) -> Iterator[Finding]:
+        """What is to be said of a log, and of incidents, once that log's clock has come to `now`."""
+        yield from self.due(log, now)
+        yield from self.due(INCIDENT, now)
 
     def due(self, log: str, now: int | None = None) -> Iterator[Finding]:
         """What is to be said of a log whose clock has come to `now`; without it, of a log that has ended."""
