@@ -185,10 +185,17 @@ class Chains(msgspec.Struct, frozen=True):
             links.sort(key=lambda one: one.clock)
             open_.of[anchor] = links
             if len(links) > 1:
-                score = oddness(len(links), sum(one.strength for one in links), self.expected(anchor))
-                if oddest is None or score > oddest.score:
-                    oddest = Chain(anchor, list(links), score)
+                chain = self.around(anchor, open_)
+                if oddest is None or chain.score > oddest.score:
+                    oddest = chain
         while len(open_.of) > MOST_CHAINS:
             del open_.of[next(iter(open_.of))]
             open_.evicted += 1
         return oddest
+
+    def around(self, anchor: str, open_: OpenChains) -> Chain:
+        """What is open around an anchor, as a chain."""
+        links = open_.of[anchor]
+        return Chain(
+            anchor, list(links), oddness(len(links), sum(one.strength for one in links), self.expected(anchor))
+        )

@@ -134,7 +134,7 @@ class Engine:
         for log, road in self.roads.items():
             silence = round((self.clock() - self._heard[log]) * 1e6)
             now = road.clock.now + silence
-            closed, due = list(road.close(now)), list(self._queue.due(log, now))
+            closed, due = list(road.close(now)), list(self._queue.passed(log, now))
             if closed or due:
                 self.changed = True
                 journal.write([Closed(log, now)])
@@ -146,7 +146,7 @@ class Engine:
         if closed.log in self.roads:
             self.changed = True
             self._say(closed.log, self.roads[closed.log].close(closed.now))
-            self._tell(self._queue.due(closed.log, closed.now))
+            self._tell(self._queue.passed(closed.log, closed.now))
 
     def watch_lag(self, lag: dict[str, float]) -> None:
         """Note how far behind each log is, and say so where that is long."""
@@ -164,7 +164,7 @@ class Engine:
             for candidate in sorted(outcome.candidates, key=by_clock):
                 self.changed = True
                 self._tell(self._queue.take(candidate))
-            self._tell(self._queue.due(log, outcome.until))
+            self._tell(self._queue.passed(log, outcome.until))
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         for found in findings:
