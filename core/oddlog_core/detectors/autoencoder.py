@@ -12,6 +12,7 @@ from oddlog_core.detectors.contract import Context, Detector, FitOptions, Fitted
 from oddlog_core.detectors.inside import WHOLE, Inside
 from oddlog_core.detectors.session import open_model
 from oddlog_core.errors import BaselineError
+from oddlog_core.features.acquaintance import Acquaintance, by_kind
 from oddlog_core.features.conn import (
     MICROSECONDS,
     TIME_OF_DAY,
@@ -28,14 +29,16 @@ from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
 from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
 from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
-from oddlog_core.records import MISSING, Categories, Records
-from oddlog_core.span import per_day, split
+from oddlog_core.records import MISSING, Records, take
+from oddlog_core.span import per_day, some, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from oddlog_core.features.relations import Among
 
 __all__ = ["AutoencoderDetector", "Learned"]
 
@@ -76,9 +79,24 @@ class Beside(NamedTuple):
     behaviours: Behaviours
 
 
+class _Looked(NamedTuple):
+    """What some odd records' explanations are made of: their features, what the model says, what the baseline had."""
+
+    features: NDArray[np.float64]
+    records: Records
+    share: NDArray[np.float64]
+    numbers: NDArray[np.float64]
+    codes: NDArray[np.float64]
+    narrow: NDArray[np.float64]
+    often: dict[str, NDArray[np.int64]]
+    typical: NDArray[np.float64] | None
+    among: list[Among | None]
+
+
 class _Evidence(NamedTuple):
     features: NDArray[np.float64]
     records: Records
+    looked: dict[int, tuple[_Looked, int]]
 
 
 class AutoencoderDetector(Detector):
@@ -142,19 +160,35 @@ class AutoencoderDetector(Detector):
         (narrow,) = before._run(["bottleneck"], features[some])
         beside = Beside(UsualFlows.learn(baseline), Behaviours.learn(narrow, some, learned_from, options.seed))
         scores = np.concatenate([before._score(part) for part in later])
-        fitted = Fitted(before, scores, per_day(baseline))
+        a_day = per_day(baseline)
         if transformer.relations is None:
-            return Fitted(cls(learned, None, exported, beside, inside), scores, per_day(baseline), fitted)
-        # What was held back has been judged; what it knows of who is usual is worth having. More habits are narrower
-        # ones: scores by what half of the baseline knew would make later ones look odder than they are.
-        relations, judged = Relations.learn(baseline)
-        detector = cls(learned, relations, exported, beside, inside)
-        evidence = slice(len(spec.numbers), len(spec.numbers) + len(spec.evidence))
-        start = len(features)
-        for part in later:
-            part[:, evidence] = judged[start : start + len(part)]
-            start += len(part)
-        return Fitted(detector, np.concatenate([detector._score(part) for part in later]), per_day(baseline), fitted)
+            return Fitted(cls(learned, None, exported, beside, inside), scores, a_day, Fitted(before, scores, a_day))
+        # What was held back has been judged; what it knows of who is usual is worth having.
+        detector = cls(learned, Relations.learn(baseline)[0], exported, beside, inside)
+        kinds = before._by_kind(transformer.relations.hosts, learned_from, held_back, later, scores)
+        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day, kinds=kinds), kinds)
+
+    def _by_kind(
+        self,
+        known: Acquaintance,
+        learned_from: Sequence[Records],
+        held_back: Sequence[Records],
+        features: Sequence[NDArray[np.float64]],
+        scores: NDArray[np.float64],
+    ) -> list[NDArray[np.float64]]:
+        """Scores held back by kind of record; some hosts' as of newcomers, too, by relations that never saw them."""
+        kinds, parts = [known.kinds(batch) for batch in held_back], [scores]
+        strangers = known.strangers(held_back)
+        if strangers is not None:
+            relations, _ = Relations.learn(strangers.without(learned_from))
+            start = len(self._spec.numbers)
+            for batch, part in zip(held_back, features, strict=True):
+                rows, kind = strangers.rows(batch)
+                theirs = part[rows]
+                theirs[:, start : start + len(self._spec.evidence)] = relations.judge(take(batch, rows))
+                kinds.append(kind)
+                parts.append(self._score(theirs))
+        return by_kind(parts, kinds)
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""
@@ -167,7 +201,9 @@ class AutoencoderDetector(Detector):
     def begin(self, records: Records, state: ConnFeatures, threshold: float) -> Callable[[], Scored]:
         """Features of the next records; the model needs no state."""
         features = state.transform(records)
-        return lambda: Scored.of_records(records, self._score(features), threshold, _Evidence(features, records))
+        kind = None if self._relations is None else self._relations.hosts.kinds(records)
+        evidence = _Evidence(features, records, {})
+        return lambda: Scored.of_records(records, self._score(features), threshold, evidence, kind)
 
     def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         if self._inside is not None:
@@ -187,55 +223,57 @@ class AutoencoderDetector(Detector):
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The three columns with the largest share of the score."""
-        row, record = self._odd(scored, index)
-        error, numbers, codes = (output[0] for output in self._run(["error", "numbers", "codes"], row[None, :]))
-        share = error / error.sum()
-        return tuple(
-            self._reason(f, float(share[f]), row, numbers, codes, record) for f in np.argsort(-share)[:3].tolist()
-        )
+        looked, at = self._look(scored, index)
+        share = looked.share[at]
+        return tuple(self._reason(f, float(share[f]), looked, at) for f in np.argsort(-share)[:3].tolist())
 
     def context(self, scored: Scored, index: int) -> Context:
         """What the baseline had of the record's ends, its source's usual flow and beat, and the kind it resembles."""
-        row, record = self._odd(scored, index)
+        looked, at = self._look(scored, index)
         usual = behaviour = None
-        often: dict[str, tuple[int, int]] = {}
         if self.beside is not None:
-            (narrow,) = self._run(["bottleneck"], row[None, :])
-            usual, behaviour = _nearest(self.beside.flows, record), self.beside.behaviours.nearest(narrow[0])
-        if self._relations is not None:
-            found = self._relations.often(record)
-            often = {name: (int(counts[0, 0]), int(counts[0, 1])) for name, counts in found.items()}
-        return Context(usual, behaviour, self._beat(row), often)
+            usual = _nearest(self.beside.flows, looked.records, at)
+            behaviour = self.beside.behaviours.nearest(looked.narrow[at])
+        often = {name: (int(counts[at, 0]), int(counts[at, 1])) for name, counts in looked.often.items()}
+        return Context(usual, behaviour, self._beat(looked.features[at]), often)
 
     @property
     def behaviours(self) -> Behaviours | None:
         """Kinds of connections that its bottleneck tells apart."""
         return self.beside.behaviours if self.beside is not None else None
 
-    def _odd(self, scored: Scored, index: int) -> tuple[NDArray[np.float64], Records]:
-        """Features of one score's record, and it alone."""
+    def _look(self, scored: Scored, index: int) -> tuple[_Looked, int]:
+        """What one score's explanation is made of, and where in it."""
         evidence: _Evidence = scored.evidence
-        row = int(scored.row[index])
-        return evidence.features[row], _alone(evidence.records, row)
+        if index not in evidence.looked:
+            scores = scored.together(index)
+            rows = scored.row[scores]
+            features, records = evidence.features[rows], some(evidence.records, rows)
+            error, numbers, codes, narrow = self._run(["error", "numbers", "codes", "bottleneck"], features)
+            share = error / error.sum(axis=1, keepdims=True)
+            looked = _Looked(features, records, share, numbers, codes, narrow, *self._known(records))
+            evidence.looked.update((score, (looked, at)) for at, score in enumerate(scores.tolist()))
+        return evidence.looked[index]
 
-    def _reason(
-        self,
-        f: int,
-        share: float,
-        row: NDArray[np.float64],
-        numbers: NDArray[np.float64],
-        codes: NDArray[np.float64],
-        record: Records,
-    ) -> Reason:
+    def _known(
+        self, records: Records
+    ) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.float64] | None, list[Among | None]]:
+        """How often the baseline had each of `RELATIONS`, which amounts are typical, and of whom."""
+        relations = self._relations
+        if relations is None:
+            return {}, None, []
+        return relations.often(records), relations.typical(records), relations.among(records)
+
+    def _reason(self, f: int, share: float, looked: _Looked, at: int) -> Reason:
         """What a column holds, and what the baseline or the model expects there."""
-        spec = self._spec
+        spec, row = self._spec, looked.features[at]
         name = spec.columns[f]
         if name in spec.evidence:
-            return self._evidence(name, share, record)
+            return self._evidence(name, share, looked, at)
         if f < len(spec.numbers):
-            expected = self._learned.scaling.unscaled(f, float(numbers[f]), amount=f < len(spec.amounts))
+            expected = self._learned.scaling.unscaled(f, float(looked.numbers[at, f]), amount=f < len(spec.amounts))
             return Reason(name, self._seen(f, row), in_units(name, expected), share, self._mean_of(name, row))
-        names = spec.names_of(name)
+        names, codes = spec.names_of(name), looked.codes[at]
         if self._learned.architecture == "embedding":
             ends = np.cumsum([len(spec.names_of(column)) for column in spec.coded])
             likeliest = int(np.split(codes, ends[:-1])[spec.coded.index(name)].argmax())
@@ -243,19 +281,19 @@ class AutoencoderDetector(Detector):
             likeliest = round(float(codes[spec.coded.index(name)].clip(0, 1)) * max(len(names) - 1, 1))
         return Reason(name, names[int(row[f])], names[min(likeliest, len(names) - 1)], share)
 
-    def _evidence(self, name: str, share: float, record: Records) -> Reason:
+    def _evidence(self, name: str, share: float, looked: _Looked, at: int) -> Reason:
         """Of a relation how often it was, out of how many; of an amount itself and what is typical."""
-        if self._relations is None:
+        if looked.typical is None:
             raise ValueError("evidence comes of relations")
         if name in RELATIONS:
-            count, total = self._relations.often(record)[name][0].tolist()
+            count, total = looked.often[name][at].tolist()
             return Reason(name, float(count), None, share, of=float(total))
         amount = name.removeprefix("unlike_")
-        seen = _amount(record, amount)
-        typical = float(self._relations.typical(record)[0, AMOUNTS.index(amount)])
+        seen = _amount(looked.records, amount, at)
+        typical = float(looked.typical[at, AMOUNTS.index(amount)])
         unit = MICROSECONDS if amount == "duration" else 1
-        (among,) = self._relations.among(record)
-        return Reason(name, None if seen is None else seen / unit, max(typical, 0.0) / unit, share, among=among)
+        seen = None if seen is None else seen / unit
+        return Reason(name, seen, max(typical, 0.0) / unit, share, among=looked.among[at])
 
     def _seen(self, f: int, row: NDArray[np.float64]) -> float | None:
         name = self._spec.columns[f]
@@ -334,25 +372,13 @@ class AutoencoderDetector(Detector):
         return lines
 
 
-def _alone(records: Records, row: int) -> Records:
-    """One record, with dictionaries of its own values: keys of thousands of others are not needed."""
-    categories = {}
-    for name, column in records.categories.items():
-        code = int(column.codes[row])
-        values = [column.values[code]] if code >= 0 else []
-        categories[name] = Categories(np.array([min(code, 0)], np.int32), values)
-    integers = {name: values[row : row + 1] for name, values in records.integers.items()}
-    return Records(records.log, records.clock[row : row + 1], integers, categories)
-
-
-def _amount(record: Records, name: str) -> float | None:
-    value = int(record.integers[name][0])
+def _amount(records: Records, name: str, row: int) -> float | None:
+    value = int(records.integers[name][row])
     return None if value == MISSING else float(value)
 
 
-def _nearest(flows: UsualFlows, record: Records) -> Flow | None:
-    names = ("id.orig_h", "id.resp_h", "proto")
-    source, host, proto = (next(iter(record.categories[name].values), None) for name in names)
-    port = int(record.integers["id.resp_p"][0])
-    amounts = [_amount(record, name) for name in AMOUNTS]
+def _nearest(flows: UsualFlows, records: Records, row: int) -> Flow | None:
+    source, host, proto = (records.text(name, row) for name in ("id.orig_h", "id.resp_h", "proto"))
+    port = int(records.integers["id.resp_p"][row])
+    amounts = [_amount(records, name, row) for name in AMOUNTS]
     return flows.nearest(source, host, proto, None if port == MISSING else port, amounts)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
-from oddlog_core.features.addresses import scope
-from oddlog_core.features.habits import BLOCKS, Chain, Typical, apart, blocks
+from oddlog_core.features.acquaintance import ENOUGH, Acquaintance
+from oddlog_core.features.habits import Chain, Typical
 from oddlog_core.features.keys import joined, of_categories, of_integers
+from oddlog_core.features.places import kinds
 from oddlog_core.features.rhythm import failed
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.records import MISSING
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oddlog_core.records import Categories, Records
+    from oddlog_core.records import Records
 
-__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "logarithms", "place"]
+__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "logarithms"]
 
 RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
 """How much less likely than usual for such a connection each is, in nats, or in standard deviations where those are
@@ -40,29 +40,6 @@ _AMONG: tuple[Among | None, ...] = (None, "port", "destination", "source")
 # Standard deviations of surprises, in nats, and of logarithms: less is no habit but rounding.
 _LEAST_SURPRISE, _LEAST_SPREAD = 1.0, 0.1
 _NEW_SOURCE = RELATIONS.index("new_source")
-_INTERNAL, _EXTERNAL, _MULTICAST, _NAMELESS = range(4)
-_PLACES = ("inside", "internet", "multicast", "unknown")
-
-
-@lru_cache(maxsize=1 << 16)
-def _kind(address: str) -> int:
-    """Where an address is. What is new among the hosts of the network is much, among those of the internet little."""
-    try:
-        private, group = scope(address)
-    except ValueError:
-        return _NAMELESS
-    if group or address.endswith(".255"):
-        return _MULTICAST
-    return _INTERNAL if private else _EXTERNAL
-
-
-def place(address: str) -> str:
-    """Where an address is: ``inside``, ``internet``, ``multicast`` or ``unknown``."""
-    return _PLACES[_kind(address)]
-
-
-def _kinds(column: Categories) -> NDArray[np.int64]:
-    return np.array([*map(_kind, column.values), _NAMELESS], np.int64)[column.codes]
 
 
 class _Question(NamedTuple):
@@ -77,7 +54,7 @@ def _questions(records: Records) -> tuple[dict[str, _Question], list[NDArray[np.
     """What is asked of each connection, and the contexts of its amounts, widest first."""
     source, destination = (of_categories(records.categories[f"id.{end}_h"]) for end in ("orig", "resp"))
     port = joined(of_categories(records.categories["proto"]), of_integers(records.integers["id.resp_p"]))
-    kind = of_integers(_kinds(records.categories["id.resp_h"]))
+    kind = of_integers(kinds(records.categories["id.resp_h"]))
     service, all_ = joined(port, kind), np.zeros(len(records), np.int64)
     from_source, at_destination = joined(source, service), joined(destination, port)
     from_source_there = joined(source, kind)
@@ -113,6 +90,8 @@ class Relations:
         How surprising each relation usually is.
     amounts : Typical
         Of the logarithms of `AMOUNTS`.
+    sources, hosts : Acquaintance
+        Hosts as sources, and as either end.
     newcomer : float
         Nats that a connection of a new source is worth: minus the logarithm of how many of the baseline's were such.
     """
@@ -120,6 +99,8 @@ class Relations:
     chains: Mapping[str, Chain]
     usual: Mapping[str, Typical]
     amounts: Typical
+    sources: Acquaintance
+    hosts: Acquaintance
     newcomer: float
 
     @classmethod
@@ -144,9 +125,10 @@ class Relations:
             columns.append(_beyond(surprise, expected))
         logged = np.concatenate([_carried(batch) for batch in baseline])
         amounts, expected = Typical.learn(_end_to_end(contexts), logged, _LEAST_SPREAD)
-        alone = _alone(np.concatenate([_source(questions) for questions in asked]))
-        relations = cls(chains, usual, amounts, float(-np.log((alone.sum() + 1) / (len(alone) + 1))))
-        return relations, relations._together(columns, alone, _unlike(logged, expected))
+        sources, seen_in = Acquaintance.learn(np.concatenate([_source(questions) for questions in asked]))
+        newcomer = float(-np.log(((seen_in == 0).sum() + 1) / (len(seen_in) + 1)))
+        relations = cls(chains, usual, amounts, sources, Acquaintance.of(baseline), newcomer)
+        return relations, relations._together(columns, seen_in[:, 0], _unlike(logged, expected))
 
     def judge(self, records: Records) -> NDArray[np.float64]:
         """Judge connections by the baseline.
@@ -162,16 +144,22 @@ class Relations:
             asked = questions[name]
             surprise = self.chains[name].surprise(asked.contexts, asked.value)
             columns.append(_beyond(surprise, self.usual[name].expected(asked.usual)))
-        never = self.chains["new_service"].often([_source(questions)], questions["new_service"].value)[:, 1] == 0
-        return self._together(columns, never, _unlike(_carried(records), self.amounts.expected(contexts)))
+        seen_in = self.sources.seen_in(_source(questions))
+        return self._together(columns, seen_in, _unlike(_carried(records), self.amounts.expected(contexts)))
 
     def _together(
-        self, columns: Sequence[NDArray[np.float64]], new: NDArray[np.bool_], unlike: NDArray[np.float64]
+        self, columns: Sequence[NDArray[np.float64]], seen_in: NDArray[np.int64], unlike: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """All evidence; a new source's is that it is new."""
+        """All evidence, given in how many stretches of the baseline each record's source was.
+
+        Of one that came lately, that it was never seen at a service tells little: that cannot be more surprising than
+        its being new, and by log(k + 1) for k stretches in which it did not show (Laplace's rule of succession).
+        """
         relations = np.stack(columns, axis=1)
-        relations[new] = 0.0
-        relations[new, _NEW_SOURCE] = self.newcomer
+        relations[seen_in == 0] = 0.0
+        of_source = relations[:, _NEW_SOURCE]
+        most = np.where(seen_in < ENOUGH, self.newcomer + np.log1p(seen_in), np.inf)
+        relations[:, _NEW_SOURCE] = np.where(seen_in, np.minimum(of_source, most), self.newcomer)
         return np.concatenate([relations, unlike], axis=1)
 
     def often(self, records: Records) -> dict[str, NDArray[np.int64]]:
@@ -191,7 +179,12 @@ class Relations:
 
     def save(self, path: Path) -> None:
         """Write a file that NumPy opens as it opens its own .npz."""
-        parts = {"amounts": self.amounts.arrays(), "newcomer": {"nats": np.array([self.newcomer])}}
+        known = {
+            "sources": self.sources.stretches,
+            "hosts": self.hosts.stretches,
+            "newcomer": np.array([self.newcomer]),
+        }
+        parts = {"amounts": self.amounts.arrays(), "known": known}
         parts |= {f"chain-{name}": chain.arrays() for name, chain in self.chains.items()}
         parts |= {f"usual-{name}": usual.arrays() for name, usual in self.usual.items()}
         write_tables(path, parts)
@@ -202,7 +195,9 @@ class Relations:
         parts = read_tables(path)
         chains = {name: Chain.of_arrays(parts[f"chain-{name}"]) for name in RELATIONS}
         usual = {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in RELATIONS}
-        return cls(chains, usual, Typical.of_arrays(parts["amounts"]), float(parts["newcomer"]["nats"][0]))
+        amounts, known = Typical.of_arrays(parts["amounts"]), parts["known"]
+        sources, hosts = Acquaintance(known["sources"]), Acquaintance(known["hosts"])
+        return cls(chains, usual, amounts, sources, hosts, float(known["newcomer"][0]))
 
 
 def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[np.int64]]:
@@ -212,14 +207,6 @@ def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[
 
 def _source(questions: Mapping[str, _Question]) -> NDArray[np.int64]:
     return questions["new_service"].contexts[0]
-
-
-def _alone(sources: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether a baseline's records are of a source that is new to it, each stretch judged as if it were new."""
-    _, row = np.unique(sources, return_inverse=True)
-    block = blocks(len(sources))
-    inside = np.bincount(row * BLOCKS + block, minlength=(row.max(initial=-1) + 1) * BLOCKS).reshape(-1, BLOCKS)
-    return np.asarray(apart(inside)[row, block] == 0)
 
 
 def _beyond(surprise: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
