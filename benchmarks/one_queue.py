@@ -115,7 +115,7 @@ def office(work: Path, hosts: int, seed: int, *, fixed: bool) -> pd.DataFrame:
         "\n| | " + " | ".join(f"before {n} false" for n in FALSE) + " | attacks |\n|---|" + "---:|" * (len(FALSE) + 1)
     )
     labels = read_labels(work / "office" / "labels.tsv")
-    labels = labels[labels["attack"].notna() & (labels["attack"] != "")]
+    labels = labels[labels["label"]]
     hosts_of = sources(days[28])
     n_attacks = len(set(instances(labels, hosts_of).values()))
     # Nothing is summed up, so that all of it can be ranked.
