@@ -39,7 +39,7 @@ __all__ = [
     "write_bundle",
 ]
 
-FORMAT = 1
+FORMAT = 2
 DETECTORS: tuple[type[Detector], ...] = (
     AutoencoderDetector,
     KModesDetector,

@@ -21,6 +21,7 @@ from oddlog_core.features.conn import (
     learn_features,
     learn_scaling,
     learn_spec,
+    put_evidence,
 )
 from oddlog_core.features.flows import Flow, UsualFlows
 from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
@@ -141,10 +142,9 @@ class AutoencoderDetector(Detector):
         # ones: scores by what half of the baseline knew would make later ones look odder than they are.
         relations, judged = Relations.learn(baseline)
         detector = cls(learned, relations, exported, beside)
-        evidence = slice(len(spec.numbers), len(spec.numbers) + len(spec.evidence))
         start = len(features)
-        for part in later:
-            part[:, evidence] = judged[start : start + len(part)]
+        for part, batch in zip(later, held_back, strict=True):
+            put_evidence(part, spec, batch, judged[start : start + len(part)])
             start += len(part)
         return Fitted(detector, np.concatenate([detector._score(part) for part in later]), per_day(baseline), fitted)
 

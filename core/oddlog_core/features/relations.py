@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Categories, Records
 
-__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "logarithms", "place"]
+__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "faded", "logarithms", "place"]
 
 RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
 """How much less likely than usual for such a connection each is, in nats, or in standard deviations where those are
@@ -32,13 +32,16 @@ service, the destination for this source at all. A source that the baseline neve
 
 AMOUNTS = ("duration", "orig_bytes", "resp_bytes")
 UNLIKE = tuple(f"unlike_{name}" for name in AMOUNTS)
-"""How many standard deviations each amount is from what is typical of this source, destination and service."""
+"""How unlike those of this source, destination and service each amount is, in nats: how far from what is typical, and
+how rare amounts of about its size are."""
 
 Among = Literal["source", "destination", "port"]
 _AMONG: tuple[Among | None, ...] = (None, "port", "destination", "source")
 
 # Standard deviations of surprises, in nats, and of logarithms: less is no habit but rounding.
 _LEAST_SURPRISE, _LEAST_SPREAD = 1.0, 0.1
+# Amounts that differ by less than a factor of the square root of 2 are of about one size.
+_SIZE = np.log(2) / 2
 _NEW_SOURCE = RELATIONS.index("new_source")
 _INTERNAL, _EXTERNAL, _MULTICAST, _NAMELESS = range(4)
 _PLACES = ("inside", "internet", "multicast", "unknown")
@@ -111,6 +114,8 @@ class Relations:
         By name in `RELATIONS`.
     usual : mapping of str to Typical
         How surprising each relation usually is.
+    sizes : mapping of str to Chain
+        Of `AMOUNTS`, which are often two or three sizes and nothing between: how far is then not how rare.
     amounts : Typical
         Of the logarithms of `AMOUNTS`.
     newcomer : float
@@ -119,6 +124,7 @@ class Relations:
 
     chains: Mapping[str, Chain]
     usual: Mapping[str, Typical]
+    sizes: Mapping[str, Chain]
     amounts: Typical
     newcomer: float
 
@@ -142,11 +148,14 @@ class Relations:
                 _end_to_end([part.usual for part in parts]), surprise[:, None], _LEAST_SURPRISE
             )
             columns.append(_beyond(surprise, expected))
-        logged = np.concatenate([_carried(batch) for batch in baseline])
-        amounts, expected = Typical.learn(_end_to_end(contexts), logged, _LEAST_SPREAD)
+        logged, wider = np.concatenate([_carried(batch) for batch in baseline]), _end_to_end(contexts)
+        amounts, expected = Typical.learn(wider, logged, _LEAST_SPREAD)
+        learned = {name: Chain.learn(wider[::-1], size) for name, size in zip(AMOUNTS, _sizes(logged), strict=True)}
+        sizes = {name: chain for name, (chain, _) in learned.items()}
+        unlike = _unlike(logged, expected, [surprise for _, surprise in learned.values()])
         alone = _alone(np.concatenate([_source(questions) for questions in asked]))
-        relations = cls(chains, usual, amounts, float(-np.log((alone.sum() + 1) / (len(alone) + 1))))
-        return relations, relations._together(columns, alone, _unlike(logged, expected))
+        relations = cls(chains, usual, sizes, amounts, float(-np.log((alone.sum() + 1) / (len(alone) + 1))))
+        return relations, relations._together(columns, alone, unlike)
 
     def judge(self, records: Records) -> NDArray[np.float64]:
         """Judge connections by the baseline.
@@ -154,7 +163,7 @@ class Relations:
         Returns
         -------
         (n, 7) float64
-            `RELATIONS`, below 0 where a connection is likelier than usual; `UNLIKE`, 0 where the amount is unset.
+            `RELATIONS`, below 0 where a connection is likelier than usual; `UNLIKE`, 0 where nothing could be carried.
         """
         questions, contexts = _questions(records)
         columns = []
@@ -163,7 +172,11 @@ class Relations:
             surprise = self.chains[name].surprise(asked.contexts, asked.value)
             columns.append(_beyond(surprise, self.usual[name].expected(asked.usual)))
         never = self.chains["new_service"].often([_source(questions)], questions["new_service"].value)[:, 1] == 0
-        return self._together(columns, never, _unlike(_carried(records), self.amounts.expected(contexts)))
+        logged = _carried(records)
+        rare = [
+            self.sizes[name].surprise(contexts[::-1], size) for name, size in zip(AMOUNTS, _sizes(logged), strict=True)
+        ]
+        return self._together(columns, never, _unlike(logged, self.amounts.expected(contexts), rare))
 
     def _together(
         self, columns: Sequence[NDArray[np.float64]], new: NDArray[np.bool_], unlike: NDArray[np.float64]
@@ -194,6 +207,7 @@ class Relations:
         parts = {"amounts": self.amounts.arrays(), "newcomer": {"nats": np.array([self.newcomer])}}
         parts |= {f"chain-{name}": chain.arrays() for name, chain in self.chains.items()}
         parts |= {f"usual-{name}": usual.arrays() for name, usual in self.usual.items()}
+        parts |= {f"sizes-{name}": chain.arrays() for name, chain in self.sizes.items()}
         write_tables(path, parts)
 
     @classmethod
@@ -202,7 +216,8 @@ class Relations:
         parts = read_tables(path)
         chains = {name: Chain.of_arrays(parts[f"chain-{name}"]) for name in RELATIONS}
         usual = {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in RELATIONS}
-        return cls(chains, usual, Typical.of_arrays(parts["amounts"]), float(parts["newcomer"]["nats"][0]))
+        sizes = {name: Chain.of_arrays(parts[f"sizes-{name}"]) for name in AMOUNTS}
+        return cls(chains, usual, sizes, Typical.of_arrays(parts["amounts"]), float(parts["newcomer"]["nats"][0]))
 
 
 def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[np.int64]]:
@@ -226,5 +241,43 @@ def _beyond(surprise: NDArray[np.float64], expected: NDArray[np.float64]) -> NDA
     return np.asarray((surprise - expected[:, 0, 0]) / expected[:, 1, 0])
 
 
-def _unlike(logged: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.nan_to_num((logged - expected[:, 0]) / expected[:, 1])
+def _sizes(logged: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Of each of `AMOUNTS`, a key for its size; one for all that is nan."""
+    sizes = np.where(np.isnan(logged), -1.0, np.floor(logged / _SIZE))
+    return [of_integers(column) for column in np.ascontiguousarray(sizes.T.astype(np.int64))]
+
+
+def _unlike(
+    logged: NDArray[np.float64], expected: NDArray[np.float64], rare: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Nats of what is known, (n, 3)."""
+    apart = (logged - expected[:, 0]) / expected[:, 1]
+    # Cauchy's distribution: by a normal one, one amount would drown all else.
+    return np.asarray(np.nan_to_num(np.log1p(apart * apart) + np.stack(rare, axis=1)))
+
+
+def faded(
+    relations: NDArray[np.float64], records: Records, lately: NDArray[np.float64], of: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Relations, less what the last hour has made usual.
+
+    A server on the internet moves, and is then asked again and again; what is new inside the network stays so, as does
+    what gets no answer. To how likely the baseline calls a connection comes its share of what the source did lately, as
+    a cache does in a model of language (Kuhn and De Mori, A cache-based natural language model for speech recognition,
+    1990).
+
+    Parameters
+    ----------
+    relations : (n, len(RELATIONS)) float64
+    records : Records
+    lately, of : (n,) float64
+        Damped numbers of connections before each: from its source to its service, and from its source.
+    """
+    local = records.categories["local_resp"]
+    outside = _kinds(records.categories["id.resp_h"]) == _EXTERNAL
+    outside &= ~np.array([*(value == "T" for value in local.values), False])[local.codes]
+    rows = np.flatnonzero(outside & (lately > 0) & ~failed(records))
+    share = lately[rows] / (of[rows] + 1.0)
+    out = relations.copy()
+    out[rows] = -np.log(np.exp(-relations[rows]) + share[:, None])
+    return out
