@@ -40,6 +40,8 @@ _AMONG: tuple[Among | None, ...] = (None, "port", "destination", "source")
 
 # Standard deviations of surprises, in nats, and of logarithms: less is no habit but rounding.
 _LEAST_SURPRISE, _LEAST_SPREAD = 1.0, 0.1
+# Student's t for what is far from the typical: a normal distribution would let one amount drown all else.
+_DEGREES = 2.0
 # Amounts that differ by less than a factor of the square root of 2 are of about one size.
 _SIZE = np.log(2) / 2
 _NEW_SOURCE = RELATIONS.index("new_source")
@@ -117,7 +119,7 @@ class Relations:
     sizes : mapping of str to Chain
         Of `AMOUNTS`, which are often two or three sizes and nothing between: how far is then not how rare.
     amounts : Typical
-        Of the logarithms of `AMOUNTS`.
+        Of the logarithms of `AMOUNTS`, then of how surprising their sizes are.
     newcomer : float
         Nats that a connection of a new source is worth: minus the logarithm of how many of the baseline's were such.
     """
@@ -149,10 +151,11 @@ class Relations:
             )
             columns.append(_beyond(surprise, expected))
         logged, wider = np.concatenate([_carried(batch) for batch in baseline]), _end_to_end(contexts)
-        amounts, expected = Typical.learn(wider, logged, _LEAST_SPREAD)
         learned = {name: Chain.learn(wider[::-1], size) for name, size in zip(AMOUNTS, _sizes(logged), strict=True)}
         sizes = {name: chain for name, (chain, _) in learned.items()}
-        unlike = _unlike(logged, expected, [surprise for _, surprise in learned.values()])
+        seen = _seen(logged, [surprise for _, surprise in learned.values()])
+        amounts, expected = Typical.learn(wider, seen, _LEAST_SPREAD)
+        unlike = _unlike(seen, expected)
         alone = _alone(np.concatenate([_source(questions) for questions in asked]))
         relations = cls(chains, usual, sizes, amounts, float(-np.log((alone.sum() + 1) / (len(alone) + 1))))
         return relations, relations._together(columns, alone, unlike)
@@ -173,10 +176,11 @@ class Relations:
             columns.append(_beyond(surprise, self.usual[name].expected(asked.usual)))
         never = self.chains["new_service"].often([_source(questions)], questions["new_service"].value)[:, 1] == 0
         logged = _carried(records)
-        rare = [
+        surprises = [
             self.sizes[name].surprise(contexts[::-1], size) for name, size in zip(AMOUNTS, _sizes(logged), strict=True)
         ]
-        return self._together(columns, never, _unlike(logged, self.amounts.expected(contexts), rare))
+        unlike = _unlike(_seen(logged, surprises), self.amounts.expected(contexts))
+        return self._together(columns, never, unlike)
 
     def _together(
         self, columns: Sequence[NDArray[np.float64]], new: NDArray[np.bool_], unlike: NDArray[np.float64]
@@ -195,7 +199,7 @@ class Relations:
     def typical(self, records: Records) -> NDArray[np.float64]:
         """`AMOUNTS` that are typical of such connections, (n, 3), in microseconds and bytes."""
         _, contexts = _questions(records)
-        return np.expm1(self.amounts.expected(contexts)[:, 0])
+        return np.expm1(self.amounts.expected(contexts)[:, 0, : len(AMOUNTS)])
 
     def among(self, records: Records) -> list[Among | None]:
         """Whose typical amounts those are: of this source there, of all sources there, of the port, or of all."""
@@ -247,13 +251,19 @@ def _sizes(logged: NDArray[np.float64]) -> list[NDArray[np.int64]]:
     return [of_integers(column) for column in np.ascontiguousarray(sizes.T.astype(np.int64))]
 
 
-def _unlike(
-    logged: NDArray[np.float64], expected: NDArray[np.float64], rare: Sequence[NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Nats of what is known, (n, 3)."""
-    apart = (logged - expected[:, 0]) / expected[:, 1]
-    # Cauchy's distribution: by a normal one, one amount would drown all else.
-    return np.asarray(np.nan_to_num(np.log1p(apart * apart) + np.stack(rare, axis=1)))
+def _seen(logged: NDArray[np.float64], surprises: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Logarithms, and how surprising their sizes are, (n, 6), nan where nothing could be carried."""
+    surprise = np.where(np.isnan(logged), np.nan, np.stack(surprises, axis=1))
+    return np.concatenate([logged, surprise], axis=1)
+
+
+def _unlike(seen: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far amounts are and how rare, less what is usual, (n, 3), in nats."""
+    n = len(AMOUNTS)
+    apart = (seen[:, :n] - expected[:, 0, :n]) / expected[:, 1, :n]
+    far = np.log1p(apart * apart / _DEGREES) * ((_DEGREES + 1.0) / 2.0)
+    rare = np.maximum(seen[:, n:] - expected[:, 0, n:], 0.0)
+    return np.asarray(np.nan_to_num(far + rare))
 
 
 def faded(
