@@ -109,6 +109,8 @@ class Office:
             _, objects = read_lines(folder / "json" / f"{log}.log")
             seconds = [float(row.split(b"\t", 1)[0]) % 86400 for row in tsv]
             within = [at for at, second in enumerate(seconds) if hours[0] * 3600 <= second < hours[1] * 3600]
+            # Of conn a share: nearly all of an office that the bundle never saw is odd, and each notice costs as much.
+            within = within[:: 8 if log == "conn" else 1]
             rows["tsv"][log], rows["json"][log] = [tsv[at] for at in within], [objects[at] for at in within]
             (hurried / f"{log}.log").write_bytes(b"".join(headers[log] + rows["tsv"][log]))
         learned = read_bundle(bundle)

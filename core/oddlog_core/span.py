@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oddlog_core.records import Categories, Records
+from oddlog_core.records import MISSING_CODE, Categories, Records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DAY", "HOUR", "WEEK", "cut", "days", "per_day", "split"]
+    from numpy.typing import NDArray
+
+__all__ = ["DAY", "HOUR", "WEEK", "cut", "days", "per_day", "some", "split"]
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -38,6 +40,18 @@ def cut(records: Records, start: int, stop: int) -> Records:
         {name: values[rows] for name, values in records.integers.items()},
         {name: Categories(column.codes[rows], column.values) for name, column in records.categories.items()},
     )
+
+
+def some(records: Records, rows: NDArray[np.int64]) -> Records:
+    """Some records, with dictionaries of their own values: those of thousands of others are not needed."""
+    categories = {}
+    for name, column in records.categories.items():
+        used, codes = np.unique(column.codes[rows], return_inverse=True)
+        unset = int(used[:1].tolist() == [MISSING_CODE])
+        values = [column.values[code] for code in used[unset:].tolist()]
+        categories[name] = Categories((codes - unset).astype(np.int32), values)
+    integers = {name: values[rows] for name, values in records.integers.items()}
+    return Records(records.log, records.clock[rows], integers, categories)
 
 
 def split(baseline: Sequence[Records], held_back: float) -> tuple[list[Records], list[Records]]:

@@ -7,7 +7,7 @@ come from.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from time import perf_counter
@@ -265,7 +265,7 @@ class Road:
         fell: bool = False,
     ) -> Outcome:
         scores, candidates = [], []
-        p_values = [one.calibration.p_value(scored.score) for one, scored in parts]
+        p_values = [one.calibration.p_value(scored.score, scored.kind) for one, scored in parts]
         records = [n for n, (one, scored) in enumerate(parts) if scored.host is None and one.detector.every_record]
         joint = self._joint if len(records) > 1 else None
         if joint is not None:
@@ -282,8 +282,9 @@ class Road:
             odd = past & mine if scored.host is None and one.detector.threshold is None else scored.odd
             # A host-window past the threshold was told of as soon as it was certain, and is no second time.
             weak = (rarity >= WEAK) & ~past & mine
-            judged = Judged(self.log, self._bundle, one, scored, p_value, rarity, batch, believed)
-            candidates += [judged.candidate(i, odd=bool(odd[i])) for i in np.flatnonzero(odd | weak).tolist()]
+            told = odd | weak
+            judged = Judged(self.log, self._bundle, one, replace(scored, odd=told), p_value, rarity, batch, believed)
+            candidates += [judged.candidate(i, odd=bool(odd[i])) for i in np.flatnonzero(told).tolist()]
             scores.append(judged.rows())
         return Outcome(scores, candidates, since, until, fell)
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from oddlog_core.detectors.behaviour import MOST_RECORDS, Behaviours
 from oddlog_core.detectors.contract import Context, Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.detectors.inside import WHOLE, Inside
 from oddlog_core.detectors.session import open_model
 from oddlog_core.errors import BaselineError
+from oddlog_core.features.acquaintance import Acquaintance, by_kind
 from oddlog_core.features.conn import (
     MICROSECONDS,
     TIME_OF_DAY,
@@ -28,8 +30,8 @@ from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
 from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
 from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
-from oddlog_core.records import MISSING, Categories, Records
-from oddlog_core.span import per_day, split
+from oddlog_core.records import MISSING, Records, take
+from oddlog_core.span import per_day, some, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,14 +39,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from oddlog_core.features.relations import Among
+
 __all__ = ["AutoencoderDetector", "Learned"]
 
 FEWEST = 100
 _ROWS = 2048
 # Of how regularly a stream calls: a beacon that calls every five minutes must be remembered for that long.
 _SLOWEST = "1h"
-# onnxruntime computes what does not fill its vectors by other instructions, whose last bits differ: rows are filled up.
-_WHOLE = 16
 
 
 class Learned(msgspec.Struct, frozen=True):
@@ -78,9 +80,24 @@ class Beside(NamedTuple):
     behaviours: Behaviours
 
 
+class _Looked(NamedTuple):
+    """What some odd records' explanations are made of: their features, what the model says, what the baseline had."""
+
+    features: NDArray[np.float64]
+    records: Records
+    share: NDArray[np.float64]
+    numbers: NDArray[np.float64]
+    codes: NDArray[np.float64]
+    narrow: NDArray[np.float64]
+    often: dict[str, NDArray[np.int64]]
+    typical: NDArray[np.float64] | None
+    among: list[Among | None]
+
+
 class _Evidence(NamedTuple):
     features: NDArray[np.float64]
     records: Records
+    looked: dict[int, tuple[_Looked, int]]
 
 
 class AutoencoderDetector(Detector):
@@ -94,6 +111,8 @@ class AutoencoderDetector(Detector):
     model : bytes
         An ONNX file: raw features in; score, error by column, expected numbers and codes, and bottleneck out.
     beside : Beside, optional
+    inside : Inside, optional
+        Gives the score that the file would give, in half the time; there is one where codes are embedded.
     """
 
     name = "conn-autoencoder"
@@ -102,9 +121,15 @@ class AutoencoderDetector(Detector):
     appetite = 4
 
     def __init__(
-        self, learned: Learned, relations: Relations | None, model: bytes, beside: Beside | None = None
+        self,
+        learned: Learned,
+        relations: Relations | None,
+        model: bytes,
+        beside: Beside | None = None,
+        inside: Inside | None = None,
     ) -> None:
         self._learned, self._relations, self._model, self.beside = learned, relations, model, beside
+        self._inside = inside
         self._spec = learned.spec
         self.remembers = f"features {self._spec.features}"
         if self._spec.evidence:
@@ -129,24 +154,41 @@ class AutoencoderDetector(Detector):
         model, _ = flow.train(features, spec, scaling, options.flow, options.progress)
         learned = Learned(spec, scaling, options.flow.architecture, transformer.usual)
         exported = flow.export(model, features.shape[1])
-        before = cls(learned, transformer.relations, exported)
+        inside = Inside(spec, *flow.inside(model)) if options.flow.architecture == "embedding" else None
+        before = cls(learned, transformer.relations, exported, inside=inside)
         later = [transformer.transform(batch) for batch in held_back]
         some = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_RECORDS)).astype(np.int64))
         (narrow,) = before._run(["bottleneck"], features[some])
         beside = Beside(UsualFlows.learn(baseline), Behaviours.learn(narrow, some, learned_from, options.seed))
         scores = np.concatenate([before._score(part) for part in later])
-        fitted = Fitted(before, scores, per_day(baseline))
+        a_day = per_day(baseline)
         if transformer.relations is None:
-            return Fitted(cls(learned, None, exported, beside), scores, per_day(baseline), fitted)
-        # What was held back has been judged; what it knows of who is usual is worth having. More habits are narrower
-        # ones: scores by what half of the baseline knew would make later ones look odder than they are.
-        relations, judged = Relations.learn(baseline)
-        detector = cls(learned, relations, exported, beside)
-        start = len(features)
-        for part, batch in zip(later, held_back, strict=True):
-            put_evidence(part, spec, batch, judged[start : start + len(part)])
-            start += len(part)
-        return Fitted(detector, np.concatenate([detector._score(part) for part in later]), per_day(baseline), fitted)
+            return Fitted(cls(learned, None, exported, beside, inside), scores, a_day, Fitted(before, scores, a_day))
+        # What was held back has been judged; what it knows of who is usual is worth having.
+        detector = cls(learned, Relations.learn(baseline)[0], exported, beside, inside)
+        kinds = before._by_kind(transformer.relations.hosts, learned_from, held_back, later, scores)
+        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day, kinds=kinds), kinds)
+
+    def _by_kind(
+        self,
+        known: Acquaintance,
+        learned_from: Sequence[Records],
+        held_back: Sequence[Records],
+        features: Sequence[NDArray[np.float64]],
+        scores: NDArray[np.float64],
+    ) -> list[NDArray[np.float64]]:
+        """Scores held back by kind of record; some hosts' as of newcomers, too, by relations that never saw them."""
+        kinds, parts = [known.kinds(batch) for batch in held_back], [scores]
+        strangers = known.strangers(held_back)
+        if strangers is not None:
+            relations, _ = Relations.learn(strangers.without(learned_from))
+            for batch, part in zip(held_back, features, strict=True):
+                rows, kind = strangers.rows(batch)
+                theirs, records = part[rows], take(batch, rows)
+                put_evidence(theirs, self._spec, records, relations.judge(records))
+                kinds.append(kind)
+                parts.append(self._score(theirs))
+        return by_kind(parts, kinds)
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""
@@ -159,9 +201,13 @@ class AutoencoderDetector(Detector):
     def begin(self, records: Records, state: ConnFeatures, threshold: float) -> Callable[[], Scored]:
         """Features of the next records; the model needs no state."""
         features = state.transform(records)
-        return lambda: Scored.of_records(records, self._score(features), threshold, _Evidence(features, records))
+        kind = None if self._relations is None else self._relations.hosts.kinds(records)
+        evidence = _Evidence(features, records, {})
+        return lambda: Scored.of_records(records, self._score(features), threshold, evidence, kind)
 
     def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self._inside is not None:
+            return self._inside.score(features)
         return self._run(["score"], features)[0] if len(features) else np.empty(0)
 
     def _run(self, outputs: list[str], features: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -169,7 +215,7 @@ class AutoencoderDetector(Detector):
         parts = []
         for start in range(0, len(features), _ROWS):
             part = features[start : start + _ROWS]
-            short = -len(part) % _WHOLE
+            short = -len(part) % WHOLE
             if short:
                 part = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
             parts.append(self._session.run(outputs, {"features": part}))
@@ -177,55 +223,57 @@ class AutoencoderDetector(Detector):
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The three columns with the largest share of the score."""
-        row, record = self._odd(scored, index)
-        error, numbers, codes = (output[0] for output in self._run(["error", "numbers", "codes"], row[None, :]))
-        share = error / error.sum()
-        return tuple(
-            self._reason(f, float(share[f]), row, numbers, codes, record) for f in np.argsort(-share)[:3].tolist()
-        )
+        looked, at = self._look(scored, index)
+        share = looked.share[at]
+        return tuple(self._reason(f, float(share[f]), looked, at) for f in np.argsort(-share)[:3].tolist())
 
     def context(self, scored: Scored, index: int) -> Context:
         """What the baseline had of the record's ends, its source's usual flow and beat, and the kind it resembles."""
-        row, record = self._odd(scored, index)
+        looked, at = self._look(scored, index)
         usual = behaviour = None
-        often: dict[str, tuple[int, int]] = {}
         if self.beside is not None:
-            (narrow,) = self._run(["bottleneck"], row[None, :])
-            usual, behaviour = _nearest(self.beside.flows, record), self.beside.behaviours.nearest(narrow[0])
-        if self._relations is not None:
-            found = self._relations.often(record)
-            often = {name: (int(counts[0, 0]), int(counts[0, 1])) for name, counts in found.items()}
-        return Context(usual, behaviour, self._beat(row), often)
+            usual = _nearest(self.beside.flows, looked.records, at)
+            behaviour = self.beside.behaviours.nearest(looked.narrow[at])
+        often = {name: (int(counts[at, 0]), int(counts[at, 1])) for name, counts in looked.often.items()}
+        return Context(usual, behaviour, self._beat(looked.features[at]), often)
 
     @property
     def behaviours(self) -> Behaviours | None:
         """Kinds of connections that its bottleneck tells apart."""
         return self.beside.behaviours if self.beside is not None else None
 
-    def _odd(self, scored: Scored, index: int) -> tuple[NDArray[np.float64], Records]:
-        """Features of one score's record, and it alone."""
+    def _look(self, scored: Scored, index: int) -> tuple[_Looked, int]:
+        """What one score's explanation is made of, and where in it."""
         evidence: _Evidence = scored.evidence
-        row = int(scored.row[index])
-        return evidence.features[row], _alone(evidence.records, row)
+        if index not in evidence.looked:
+            scores = scored.together(index)
+            rows = scored.row[scores]
+            features, records = evidence.features[rows], some(evidence.records, rows)
+            error, numbers, codes, narrow = self._run(["error", "numbers", "codes", "bottleneck"], features)
+            share = error / error.sum(axis=1, keepdims=True)
+            looked = _Looked(features, records, share, numbers, codes, narrow, *self._known(records))
+            evidence.looked.update((score, (looked, at)) for at, score in enumerate(scores.tolist()))
+        return evidence.looked[index]
 
-    def _reason(
-        self,
-        f: int,
-        share: float,
-        row: NDArray[np.float64],
-        numbers: NDArray[np.float64],
-        codes: NDArray[np.float64],
-        record: Records,
-    ) -> Reason:
+    def _known(
+        self, records: Records
+    ) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.float64] | None, list[Among | None]]:
+        """How often the baseline had each of `RELATIONS`, which amounts are typical, and of whom."""
+        relations = self._relations
+        if relations is None:
+            return {}, None, []
+        return relations.often(records), relations.typical(records), relations.among(records)
+
+    def _reason(self, f: int, share: float, looked: _Looked, at: int) -> Reason:
         """What a column holds, and what the baseline or the model expects there."""
-        spec = self._spec
+        spec, row = self._spec, looked.features[at]
         name = spec.columns[f]
         if name in spec.evidence:
-            return self._evidence(name, share, record)
+            return self._evidence(name, share, looked, at)
         if f < len(spec.numbers):
-            expected = self._learned.scaling.unscaled(f, float(numbers[f]), amount=f < len(spec.amounts))
+            expected = self._learned.scaling.unscaled(f, float(looked.numbers[at, f]), amount=f < len(spec.amounts))
             return Reason(name, self._seen(f, row), in_units(name, expected), share, self._mean_of(name, row))
-        names = spec.names_of(name)
+        names, codes = spec.names_of(name), looked.codes[at]
         if self._learned.architecture == "embedding":
             ends = np.cumsum([len(spec.names_of(column)) for column in spec.coded])
             likeliest = int(np.split(codes, ends[:-1])[spec.coded.index(name)].argmax())
@@ -233,19 +281,19 @@ class AutoencoderDetector(Detector):
             likeliest = round(float(codes[spec.coded.index(name)].clip(0, 1)) * max(len(names) - 1, 1))
         return Reason(name, names[int(row[f])], names[min(likeliest, len(names) - 1)], share)
 
-    def _evidence(self, name: str, share: float, record: Records) -> Reason:
+    def _evidence(self, name: str, share: float, looked: _Looked, at: int) -> Reason:
         """Of a relation how often it was, out of how many; of an amount itself and what is typical."""
-        if self._relations is None:
+        if looked.typical is None:
             raise ValueError("evidence comes of relations")
         if name in RELATIONS:
-            count, total = self._relations.often(record)[name][0].tolist()
+            count, total = looked.often[name][at].tolist()
             return Reason(name, float(count), None, share, of=float(total))
         amount = name.removeprefix("unlike_")
-        seen = _amount(record, amount)
-        typical = float(self._relations.typical(record)[0, AMOUNTS.index(amount)])
+        seen = _amount(looked.records, amount, at)
+        typical = float(looked.typical[at, AMOUNTS.index(amount)])
         unit = MICROSECONDS if amount == "duration" else 1
-        (among,) = self._relations.among(record)
-        return Reason(name, None if seen is None else seen / unit, max(typical, 0.0) / unit, share, among=among)
+        seen = None if seen is None else seen / unit
+        return Reason(name, seen, max(typical, 0.0) / unit, share, among=looked.among[at])
 
     def _seen(self, f: int, row: NDArray[np.float64]) -> float | None:
         name = self._spec.columns[f]
@@ -295,6 +343,8 @@ class AutoencoderDetector(Detector):
         (folder / "model.onnx").write_bytes(self._model)
         if self._relations is not None:
             self._relations.save(folder / "relations.npz")
+        if self._inside is not None:
+            self._inside.save(folder)
         if self.beside is not None:
             (folder / "flows.json").write_bytes(msgspec.json.encode(self.beside.flows.of))
             (folder / "behaviours.json").write_bytes(msgspec.json.encode(self.beside.behaviours))
@@ -309,7 +359,8 @@ class AutoencoderDetector(Detector):
             flows = msgspec.json.decode((folder / "flows.json").read_bytes(), type=dict[str, list[Flow]])
             behaviours = msgspec.json.decode((folder / "behaviours.json").read_bytes(), type=Behaviours)
             beside = Beside(UsualFlows(flows), behaviours)
-        return cls(learned, relations, (folder / "model.onnx").read_bytes(), beside)
+        inside = Inside.load(folder, learned.spec) if (folder / "inside.onnx").exists() else None
+        return cls(learned, relations, (folder / "model.onnx").read_bytes(), beside, inside)
 
     def describe(self) -> list[str]:
         """The features, and the values of each column of codes."""
@@ -321,25 +372,13 @@ class AutoencoderDetector(Detector):
         return lines
 
 
-def _alone(records: Records, row: int) -> Records:
-    """One record, with dictionaries of its own values: keys of thousands of others are not needed."""
-    categories = {}
-    for name, column in records.categories.items():
-        code = int(column.codes[row])
-        values = [column.values[code]] if code >= 0 else []
-        categories[name] = Categories(np.array([min(code, 0)], np.int32), values)
-    integers = {name: values[row : row + 1] for name, values in records.integers.items()}
-    return Records(records.log, records.clock[row : row + 1], integers, categories)
-
-
-def _amount(record: Records, name: str) -> float | None:
-    value = int(record.integers[name][0])
+def _amount(records: Records, name: str, row: int) -> float | None:
+    value = int(records.integers[name][row])
     return None if value == MISSING else float(value)
 
 
-def _nearest(flows: UsualFlows, record: Records) -> Flow | None:
-    names = ("id.orig_h", "id.resp_h", "proto")
-    source, host, proto = (next(iter(record.categories[name].values), None) for name in names)
-    port = int(record.integers["id.resp_p"][0])
-    amounts = [_amount(record, name) for name in AMOUNTS]
+def _nearest(flows: UsualFlows, records: Records, row: int) -> Flow | None:
+    source, host, proto = (records.text(name, row) for name in ("id.orig_h", "id.resp_h", "proto"))
+    port = int(records.integers["id.resp_p"][row])
+    amounts = [_amount(records, name, row) for name in AMOUNTS]
     return flows.nearest(source, host, proto, None if port == MISSING else port, amounts)

@@ -122,9 +122,9 @@ class Looked(NamedTuple):
     counted: NDArray[np.int64]
     apart: NDArray[np.float64]
 
-    def one(self, index: int) -> Different:
-        """One logon by itself."""
-        return self.different.take(self.different.number[index : index + 1])
+    def take(self, rows: NDArray[np.int64]) -> Looked:
+        """Some logons."""
+        return Looked(self.different.take(self.different.number[rows]), self.counted[rows], self.apart[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,17 +187,11 @@ class Habits:
             total += self.tails[name].evidence(apart[:, i]) * _WEIGHTS[name]
         return total
 
-    def parts(self, looked: Looked, index: int) -> tuple[NDArray[np.float64], Mapping[str, Categories]]:
-        """Evidence of each of `PARTS` of one logon, and its `JUDGED`."""
-        judgement = self.judge(looked.one(index))
-        did = _evidence(self.tails, RECENT, looked.apart[index : index + 1])
-        judged = {**judgement.pairs, **recent.shares(looked.counted[index : index + 1])}
-        return np.concatenate([judgement.related, did], axis=1)[0], judged
-
-    def often(self, looked: Looked, index: int) -> dict[str, NDArray[np.int64]]:
-        """How often the baseline had what each relation of one logon asks for, and out of how many."""
-        found = self.logons.often(looked.one(index).keys)
-        return {name: counts[0] for name, counts in found.items()}
+    def parts(self, looked: Looked) -> tuple[NDArray[np.float64], Mapping[str, Categories]]:
+        """Evidence of each of `PARTS` of some logons, (n, n_parts), and their `JUDGED`."""
+        judgement = self.judge(looked.different)
+        did = _evidence(self.tails, RECENT, looked.apart)
+        return np.concatenate([judgement.related, did], axis=1), {**judgement.pairs, **recent.shares(looked.counted)}
 
     def save(self, folder: Path) -> None:
         """Write ``habits.npz`` and ``tails.json``."""

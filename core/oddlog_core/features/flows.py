@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 
 from oddlog_core.features.keys import joined, of_categories, of_integers
-from oddlog_core.features.relations import logarithms, place
+from oddlog_core.features.places import place
+from oddlog_core.features.relations import logarithms
 from oddlog_core.records import MISSING
 
 if TYPE_CHECKING:
@@ -79,13 +80,13 @@ class UsualFlows:
         for i in chosen[np.lexsort((first[chosen], -often[chosen]))].tolist():
             number = int(np.searchsorted(ends, first[i], side="right"))
             batch, at = baseline[number], int(first[i] - ends[number] + len(baseline[number]))
-            name = _text(batch, "id.orig_h", at)
+            name = batch.text("id.orig_h", at)
             port = int(batch.integers["id.resp_p"][at])
             of.setdefault(name or "", []).append(
                 Flow(
-                    _text(batch, "id.resp_h", at),
+                    batch.text("id.resp_h", at),
                     None if port == MISSING else port,
-                    _text(batch, "proto", at),
+                    batch.text("proto", at),
                     int(often[i]),
                     *(None if np.isnan(amount) else round(float(amount), 1) for amount in typical[i]),
                 )
@@ -131,9 +132,3 @@ def _typical(row: NDArray[np.int64], amounts: NDArray[np.float64], n: int) -> ND
         np.divide(np.bincount(row, column, n), count, out[:, c], where=count > 0)
     typical: NDArray[np.float64] = np.expm1(out)
     return typical
-
-
-def _text(records: Records, name: str, row: int) -> str | None:
-    column = records.categories[name]
-    code = int(column.codes[row])
-    return column.values[code] if code >= 0 else None

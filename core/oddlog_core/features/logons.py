@@ -12,7 +12,8 @@ from oddlog_core.features.habits import BLOCKS, Chain, Typical, blocks
 from oddlog_core.features.keys import joined, of_categories, of_integers, of_names
 from oddlog_core.features.ntlm import column, outcome
 from oddlog_core.kernels.distinct import distinct_rows
-from oddlog_core.records import MISSING_CODE, Categories, Records
+from oddlog_core.records import Categories, Records
+from oddlog_core.span import some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -155,15 +156,9 @@ class Different(NamedTuple):
 
     def take(self, rows: NDArray[np.int64]) -> Self:
         """Some of them, each by itself, with no more values than they have."""
-        categories = {}
-        for name, found in self.records.categories.items():
-            present, codes = np.unique(found.codes[rows], return_inverse=True)
-            set_ = present[present != MISSING_CODE]
-            values = [found.values[code] for code in set_.tolist()]
-            categories[name] = Categories((codes - (len(present) - len(set_))).astype(np.int32), values)
-        integers = {_PORT: self.records.integers[_PORT][rows]}
-        records = Records(self.records.log, self.records.clock[rows], integers, categories)
-        return type(self)(records, {name: keys[rows] for name, keys in self.keys.items()}, np.arange(len(rows)))
+        return type(self)(
+            some(self.records, rows), {name: keys[rows] for name, keys in self.keys.items()}, np.arange(len(rows))
+        )
 
 
 def _elsewhere(keys: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
-from oddlog_core.features.habits import BLOCKS, Chain, Typical, apart, blocks
+from oddlog_core.features.acquaintance import ENOUGH, Acquaintance
+from oddlog_core.features.habits import Chain, Typical
 from oddlog_core.features.keys import joined, of_categories, of_integers
+from oddlog_core.features.places import INTERNET, kinds
 from oddlog_core.features.rhythm import failed
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.records import MISSING
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oddlog_core.records import Categories, Records
+    from oddlog_core.records import Records
 
-__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "faded", "logarithms", "place"]
+__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "faded", "logarithms"]
 
 RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
 """How much less likely than usual for such a connection each is, in nats, or in standard deviations where those are
@@ -45,29 +45,6 @@ _DEGREES = 2.0
 # Amounts that differ by less than a factor of the square root of 2 are of about one size.
 _SIZE = np.log(2) / 2
 _NEW_SOURCE = RELATIONS.index("new_source")
-_INTERNAL, _EXTERNAL, _MULTICAST, _NAMELESS = range(4)
-_PLACES = ("inside", "internet", "multicast", "unknown")
-
-
-@lru_cache(maxsize=1 << 16)
-def _kind(address: str) -> int:
-    """Where an address is. What is new among the hosts of the network is much, among those of the internet little."""
-    try:
-        place = ip_address(address)
-    except ValueError:
-        return _NAMELESS
-    if place.is_multicast or address.endswith(".255"):
-        return _MULTICAST
-    return _INTERNAL if place.is_private else _EXTERNAL
-
-
-def place(address: str) -> str:
-    """Where an address is: ``inside``, ``internet``, ``multicast`` or ``unknown``."""
-    return _PLACES[_kind(address)]
-
-
-def _kinds(column: Categories) -> NDArray[np.int64]:
-    return np.array([*map(_kind, column.values), _NAMELESS], np.int64)[column.codes]
 
 
 class _Question(NamedTuple):
@@ -82,7 +59,7 @@ def _questions(records: Records) -> tuple[dict[str, _Question], list[NDArray[np.
     """What is asked of each connection, and the contexts of its amounts, widest first."""
     source, destination = (of_categories(records.categories[f"id.{end}_h"]) for end in ("orig", "resp"))
     port = joined(of_categories(records.categories["proto"]), of_integers(records.integers["id.resp_p"]))
-    kind = of_integers(_kinds(records.categories["id.resp_h"]))
+    kind = of_integers(kinds(records.categories["id.resp_h"]))
     service, all_ = joined(port, kind), np.zeros(len(records), np.int64)
     from_source, at_destination = joined(source, service), joined(destination, port)
     from_source_there = joined(source, kind)
@@ -120,6 +97,8 @@ class Relations:
         Of `AMOUNTS`, which are often two or three sizes and nothing between: how far is then not how rare.
     amounts : Typical
         Of the logarithms of `AMOUNTS`, then of how surprising their sizes are.
+    sources, hosts : Acquaintance
+        Hosts as sources, and as either end.
     newcomer : float
         Nats that a connection of a new source is worth: minus the logarithm of how many of the baseline's were such.
     """
@@ -128,6 +107,8 @@ class Relations:
     usual: Mapping[str, Typical]
     sizes: Mapping[str, Chain]
     amounts: Typical
+    sources: Acquaintance
+    hosts: Acquaintance
     newcomer: float
 
     @classmethod
@@ -155,10 +136,10 @@ class Relations:
         sizes = {name: chain for name, (chain, _) in learned.items()}
         seen = _seen(logged, [surprise for _, surprise in learned.values()])
         amounts, expected = Typical.learn(wider, seen, _LEAST_SPREAD)
-        unlike = _unlike(seen, expected)
-        alone = _alone(np.concatenate([_source(questions) for questions in asked]))
-        relations = cls(chains, usual, sizes, amounts, float(-np.log((alone.sum() + 1) / (len(alone) + 1))))
-        return relations, relations._together(columns, alone, unlike)
+        sources, seen_in = Acquaintance.learn(np.concatenate([_source(questions) for questions in asked]))
+        newcomer = float(-np.log(((seen_in == 0).sum() + 1) / (len(seen_in) + 1)))
+        relations = cls(chains, usual, sizes, amounts, sources, Acquaintance.of(baseline), newcomer)
+        return relations, relations._together(columns, seen_in[:, 0], _unlike(seen, expected))
 
     def judge(self, records: Records) -> NDArray[np.float64]:
         """Judge connections by the baseline.
@@ -174,21 +155,26 @@ class Relations:
             asked = questions[name]
             surprise = self.chains[name].surprise(asked.contexts, asked.value)
             columns.append(_beyond(surprise, self.usual[name].expected(asked.usual)))
-        never = self.chains["new_service"].often([_source(questions)], questions["new_service"].value)[:, 1] == 0
         logged = _carried(records)
         surprises = [
             self.sizes[name].surprise(contexts[::-1], size) for name, size in zip(AMOUNTS, _sizes(logged), strict=True)
         ]
         unlike = _unlike(_seen(logged, surprises), self.amounts.expected(contexts))
-        return self._together(columns, never, unlike)
+        return self._together(columns, self.sources.seen_in(_source(questions)), unlike)
 
     def _together(
-        self, columns: Sequence[NDArray[np.float64]], new: NDArray[np.bool_], unlike: NDArray[np.float64]
+        self, columns: Sequence[NDArray[np.float64]], seen_in: NDArray[np.int64], unlike: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """All evidence; a new source's is that it is new."""
+        """All evidence, given in how many stretches of the baseline each record's source was.
+
+        Of one that came lately, that it was never seen at a service tells little: that cannot be more surprising than
+        its being new, and by log(k + 1) for k stretches in which it did not show (Laplace's rule of succession).
+        """
         relations = np.stack(columns, axis=1)
-        relations[new] = 0.0
-        relations[new, _NEW_SOURCE] = self.newcomer
+        relations[seen_in == 0] = 0.0
+        of_source = relations[:, _NEW_SOURCE]
+        most = np.where(seen_in < ENOUGH, self.newcomer + np.log1p(seen_in), np.inf)
+        relations[:, _NEW_SOURCE] = np.where(seen_in, np.minimum(of_source, most), self.newcomer)
         return np.concatenate([relations, unlike], axis=1)
 
     def often(self, records: Records) -> dict[str, NDArray[np.int64]]:
@@ -208,7 +194,12 @@ class Relations:
 
     def save(self, path: Path) -> None:
         """Write a file that NumPy opens as it opens its own .npz."""
-        parts = {"amounts": self.amounts.arrays(), "newcomer": {"nats": np.array([self.newcomer])}}
+        known = {
+            "sources": self.sources.stretches,
+            "hosts": self.hosts.stretches,
+            "newcomer": np.array([self.newcomer]),
+        }
+        parts = {"amounts": self.amounts.arrays(), "known": known}
         parts |= {f"chain-{name}": chain.arrays() for name, chain in self.chains.items()}
         parts |= {f"usual-{name}": usual.arrays() for name, usual in self.usual.items()}
         parts |= {f"sizes-{name}": chain.arrays() for name, chain in self.sizes.items()}
@@ -221,7 +212,9 @@ class Relations:
         chains = {name: Chain.of_arrays(parts[f"chain-{name}"]) for name in RELATIONS}
         usual = {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in RELATIONS}
         sizes = {name: Chain.of_arrays(parts[f"sizes-{name}"]) for name in AMOUNTS}
-        return cls(chains, usual, sizes, Typical.of_arrays(parts["amounts"]), float(parts["newcomer"]["nats"][0]))
+        amounts, known = Typical.of_arrays(parts["amounts"]), parts["known"]
+        sources, hosts = Acquaintance(known["sources"]), Acquaintance(known["hosts"])
+        return cls(chains, usual, sizes, amounts, sources, hosts, float(known["newcomer"][0]))
 
 
 def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[np.int64]]:
@@ -231,14 +224,6 @@ def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[
 
 def _source(questions: Mapping[str, _Question]) -> NDArray[np.int64]:
     return questions["new_service"].contexts[0]
-
-
-def _alone(sources: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether a baseline's records are of a source that is new to it, each stretch judged as if it were new."""
-    _, row = np.unique(sources, return_inverse=True)
-    block = blocks(len(sources))
-    inside = np.bincount(row * BLOCKS + block, minlength=(row.max(initial=-1) + 1) * BLOCKS).reshape(-1, BLOCKS)
-    return np.asarray(apart(inside)[row, block] == 0)
 
 
 def _beyond(surprise: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -284,7 +269,7 @@ def faded(
         Damped numbers of connections before each: from its source to its service, and from its source.
     """
     local = records.categories["local_resp"]
-    outside = _kinds(records.categories["id.resp_h"]) == _EXTERNAL
+    outside = kinds(records.categories["id.resp_h"]) == INTERNET
     outside &= ~np.array([*(value == "T" for value in local.values), False])[local.codes]
     rows = np.flatnonzero(outside & (lately > 0) & ~failed(records))
     share = lately[rows] / (of[rows] + 1.0)

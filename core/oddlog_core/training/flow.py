@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from oddlog_core.features.conn import FeatureSpec, Scaling
     from oddlog_core.options import FlowOptions
 
-__all__ = ["Epoch", "FlowAutoencoder", "Resident", "export", "fit", "train"]
+__all__ = ["Epoch", "FlowAutoencoder", "Resident", "export", "fit", "inside", "train"]
 
 LEARNING_RATE = {"adam": 5e-3, "sgd": 5e-2}
 # The rate rises by this power of how much larger a batch is.
@@ -311,3 +311,31 @@ def export(model: FlowAutoencoder, n_columns: int) -> bytes:
     """The model as one ONNX file: ``features`` in, float64; score, error, numbers, codes and bottleneck out."""
     example = torch.zeros(2, n_columns, dtype=torch.float64)
     return exported(model, "features", example, ["score", "error", "numbers", "codes", "bottleneck"])
+
+
+def inside(model: FlowAutoencoder) -> tuple[bytes, dict[str, NDArray[Any]]]:
+    """The network alone as an ONNX file, and what kernels need to do what stands around it in the whole one.
+
+    Of a model that embeds codes.
+
+    Returns
+    -------
+    network : bytes
+        ``inputs`` in, float32; ``outputs`` and bottleneck out.
+    around : dict of str to array
+        ``slope``, ``intercept``, ``table``, ``rare`` and ``weight`` of float32; ``offsets``, where the codes of each
+        column begin, and end; ``limits``, which are bounds of scaled numbers, and of logits.
+    """
+    table = model.table.weight.detach()
+    network = exported(
+        model.body,
+        "inputs",
+        torch.zeros(2, model.n_numbers + len(model.sizes) * table.shape[1]),
+        ["outputs", "bottleneck"],
+    )
+    around = {name: getattr(model, name).numpy() for name in ("slope", "intercept", "rare", "weight")}
+    around["table"] = table.numpy()
+    around["offsets"] = np.append(model.offset.numpy(), len(table))
+    bounds = (0.0, 1.0) if model.shares else (-_FURTHEST, _FURTHEST)
+    around["limits"] = np.array([*bounds, _SUREST], np.float32)
+    return network, around

@@ -45,7 +45,7 @@ def novelty(logs: tuple[str, ...], models: tuple[str, ...], splits: int, seed: i
 
     \b
     Example:
-        oddlog novelty flows.csv --models svm,forest,notebook-svm,notebook-forest --splits 2
+        oddlog novelty flows.csv --models svm,notebook-svm,notebook-forest --splits 2
     """  # noqa: D301 - click wants the character, not the two signs
     from oddlog import novelty as judging
     from oddlog.logs import open_logs
