@@ -36,7 +36,7 @@ __all__ = [
     "write_bundle",
 ]
 
-FORMAT = 1
+FORMAT = 2
 _DETECTORS = {
     "conn-autoencoder": "autoencoder.AutoencoderDetector",
     "ntlm-kmodes": "kmodes.KModesDetector",

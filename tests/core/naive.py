@@ -44,7 +44,7 @@ def network_inputs(features, n_amounts, slope, intercept, bound, offsets, table)
     return z, np.concatenate([bounded, table[codes].reshape(len(z), -1)], axis=1)
 
 
-def surprise(features, z, outputs, offsets, rare, weight, surest, n_relations, degrees):
+def surprise(features, z, outputs, offsets, rare, weight, surest):
     n_numbers, n_coded = z.shape[1], len(offsets) - 1
     logits = np.clip(outputs[:, n_numbers:].astype(float), -surest, surest)
     error = [np.nan_to_num((z - outputs[:, :n_numbers].astype(float)) ** 2)]
@@ -53,9 +53,7 @@ def surprise(features, z, outputs, offsets, rare, weight, surest, n_relations, d
         of_column = logits[:, start:end]
         error.append((np.log(np.exp(of_column).sum(axis=1)) - of_column[np.arange(len(code)), code])[:, None])
     nats = np.log1p(np.concatenate(error, axis=1) / rare) @ weight.astype(float)
-    evidence = features[:, n_numbers:-n_coded]
-    nats += evidence[:, :n_relations].clip(0).sum(axis=1)
-    return nats + (np.log1p(evidence[:, n_relations:] ** 2 / degrees) * (degrees + 1) / 2).sum(axis=1)
+    return nats + features[:, n_numbers:-n_coded].clip(0).sum(axis=1)
 
 
 def nearest_mode(codes, modes):

@@ -23,6 +23,7 @@ from oddlog_core.features.conn import (
     learn_features,
     learn_scaling,
     learn_spec,
+    put_evidence,
 )
 from oddlog_core.features.flows import Flow, UsualFlows
 from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
@@ -181,11 +182,10 @@ class AutoencoderDetector(Detector):
         strangers = known.strangers(held_back)
         if strangers is not None:
             relations, _ = Relations.learn(strangers.without(learned_from))
-            start = len(self._spec.numbers)
             for batch, part in zip(held_back, features, strict=True):
                 rows, kind = strangers.rows(batch)
-                theirs = part[rows]
-                theirs[:, start : start + len(self._spec.evidence)] = relations.judge(take(batch, rows))
+                theirs, records = part[rows], take(batch, rows)
+                put_evidence(theirs, self._spec, records, relations.judge(records))
                 kinds.append(kind)
                 parts.append(self._score(theirs))
         return by_kind(parts, kinds)

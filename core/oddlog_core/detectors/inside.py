@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from oddlog_core.detectors.session import open_model
-from oddlog_core.features.relations import RELATIONS
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.kernels.surprise import inputs, scores
 
@@ -44,7 +43,7 @@ class Inside:
     def __init__(self, spec: FeatureSpec, network: bytes, around: Mapping[str, NDArray[Any]]) -> None:
         self._network, self._around = network, around
         self._session = open_model(network)
-        self._n_amounts, self._n_relations = len(spec.amounts), len(RELATIONS) if spec.evidence else 0
+        self._n_amounts = len(spec.amounts)
 
     def score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores in nats.
@@ -54,7 +53,7 @@ class Inside:
         features : (n, n_columns) float64
         """
         around = self._around
-        low, high, surest, degrees = around["limits"]
+        low, high, surest = around["limits"]
         out = np.empty(len(features))
         for start in range(0, len(features), _ROWS):
             part = features[start : start + _ROWS]
@@ -79,8 +78,6 @@ class Inside:
                 around["rare"],
                 around["weight"],
                 surest,
-                self._n_relations,
-                degrees,
             )
         return out
 

@@ -10,7 +10,7 @@ import numpy as np
 from oddlog_core.features.acquaintance import ENOUGH, Acquaintance
 from oddlog_core.features.habits import Chain, Typical
 from oddlog_core.features.keys import joined, of_categories, of_integers
-from oddlog_core.features.places import kinds
+from oddlog_core.features.places import INTERNET, kinds
 from oddlog_core.features.rhythm import failed
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.records import MISSING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "logarithms"]
+__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "faded", "logarithms"]
 
 RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
 """How much less likely than usual for such a connection each is, in nats, or in standard deviations where those are
@@ -32,13 +32,18 @@ service, the destination for this source at all. A source that the baseline neve
 
 AMOUNTS = ("duration", "orig_bytes", "resp_bytes")
 UNLIKE = tuple(f"unlike_{name}" for name in AMOUNTS)
-"""How many standard deviations each amount is from what is typical of this source, destination and service."""
+"""How unlike those of this source, destination and service each amount is, in nats: how far from what is typical, and
+how rare amounts of about its size are."""
 
 Among = Literal["source", "destination", "port"]
 _AMONG: tuple[Among | None, ...] = (None, "port", "destination", "source")
 
 # Standard deviations of surprises, in nats, and of logarithms: less is no habit but rounding.
 _LEAST_SURPRISE, _LEAST_SPREAD = 1.0, 0.1
+# Student's t for what is far from the typical: a normal distribution would let one amount drown all else.
+_DEGREES = 2.0
+# Amounts that differ by less than a factor of the square root of 2 are of about one size.
+_SIZE = np.log(2) / 2
 _NEW_SOURCE = RELATIONS.index("new_source")
 
 
@@ -88,8 +93,10 @@ class Relations:
         By name in `RELATIONS`.
     usual : mapping of str to Typical
         How surprising each relation usually is.
+    sizes : mapping of str to Chain
+        Of `AMOUNTS`, which are often two or three sizes and nothing between: how far is then not how rare.
     amounts : Typical
-        Of the logarithms of `AMOUNTS`.
+        Of the logarithms of `AMOUNTS`, then of how surprising their sizes are.
     sources, hosts : Acquaintance
         Hosts as sources, and as either end.
     newcomer : float
@@ -98,6 +105,7 @@ class Relations:
 
     chains: Mapping[str, Chain]
     usual: Mapping[str, Typical]
+    sizes: Mapping[str, Chain]
     amounts: Typical
     sources: Acquaintance
     hosts: Acquaintance
@@ -123,12 +131,15 @@ class Relations:
                 _end_to_end([part.usual for part in parts]), surprise[:, None], _LEAST_SURPRISE
             )
             columns.append(_beyond(surprise, expected))
-        logged = np.concatenate([_carried(batch) for batch in baseline])
-        amounts, expected = Typical.learn(_end_to_end(contexts), logged, _LEAST_SPREAD)
+        logged, wider = np.concatenate([_carried(batch) for batch in baseline]), _end_to_end(contexts)
+        learned = {name: Chain.learn(wider[::-1], size) for name, size in zip(AMOUNTS, _sizes(logged), strict=True)}
+        sizes = {name: chain for name, (chain, _) in learned.items()}
+        seen = _seen(logged, [surprise for _, surprise in learned.values()])
+        amounts, expected = Typical.learn(wider, seen, _LEAST_SPREAD)
         sources, seen_in = Acquaintance.learn(np.concatenate([_source(questions) for questions in asked]))
         newcomer = float(-np.log(((seen_in < ENOUGH).sum() + 1) / (len(seen_in) + 1)))
-        relations = cls(chains, usual, amounts, sources, Acquaintance.of(baseline), newcomer)
-        return relations, relations._together(columns, seen_in[:, 0], _unlike(logged, expected))
+        relations = cls(chains, usual, sizes, amounts, sources, Acquaintance.of(baseline), newcomer)
+        return relations, relations._together(columns, seen_in[:, 0], _unlike(seen, expected))
 
     def judge(self, records: Records) -> NDArray[np.float64]:
         """Judge connections by the baseline.
@@ -136,7 +147,7 @@ class Relations:
         Returns
         -------
         (n, 7) float64
-            `RELATIONS`, below 0 where a connection is likelier than usual; `UNLIKE`, 0 where the amount is unset.
+            `RELATIONS`, below 0 where a connection is likelier than usual; `UNLIKE`, 0 where nothing could be carried.
         """
         questions, contexts = _questions(records)
         columns = []
@@ -144,8 +155,12 @@ class Relations:
             asked = questions[name]
             surprise = self.chains[name].surprise(asked.contexts, asked.value)
             columns.append(_beyond(surprise, self.usual[name].expected(asked.usual)))
-        seen_in = self.sources.seen_in(_source(questions))
-        return self._together(columns, seen_in, _unlike(_carried(records), self.amounts.expected(contexts)))
+        logged = _carried(records)
+        surprises = [
+            self.sizes[name].surprise(contexts[::-1], size) for name, size in zip(AMOUNTS, _sizes(logged), strict=True)
+        ]
+        unlike = _unlike(_seen(logged, surprises), self.amounts.expected(contexts))
+        return self._together(columns, self.sources.seen_in(_source(questions)), unlike)
 
     def _together(
         self, columns: Sequence[NDArray[np.float64]], seen_in: NDArray[np.int64], unlike: NDArray[np.float64]
@@ -167,7 +182,7 @@ class Relations:
     def typical(self, records: Records) -> NDArray[np.float64]:
         """`AMOUNTS` that are typical of such connections, (n, 3), in microseconds and bytes."""
         _, contexts = _questions(records)
-        return np.expm1(self.amounts.expected(contexts)[:, 0])
+        return np.expm1(self.amounts.expected(contexts)[:, 0, : len(AMOUNTS)])
 
     def among(self, records: Records) -> list[Among | None]:
         """Whose typical amounts those are: of this source there, of all sources there, of the port, or of all."""
@@ -184,6 +199,7 @@ class Relations:
         parts = {"amounts": self.amounts.arrays(), "known": known}
         parts |= {f"chain-{name}": chain.arrays() for name, chain in self.chains.items()}
         parts |= {f"usual-{name}": usual.arrays() for name, usual in self.usual.items()}
+        parts |= {f"sizes-{name}": chain.arrays() for name, chain in self.sizes.items()}
         write_tables(path, parts)
 
     @classmethod
@@ -192,9 +208,10 @@ class Relations:
         parts = read_tables(path)
         chains = {name: Chain.of_arrays(parts[f"chain-{name}"]) for name in RELATIONS}
         usual = {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in RELATIONS}
+        sizes = {name: Chain.of_arrays(parts[f"sizes-{name}"]) for name in AMOUNTS}
         amounts, known = Typical.of_arrays(parts["amounts"]), parts["known"]
         sources, hosts = Acquaintance(known["sources"]), Acquaintance(known["hosts"])
-        return cls(chains, usual, amounts, sources, hosts, float(known["newcomer"][0]))
+        return cls(chains, usual, sizes, amounts, sources, hosts, float(known["newcomer"][0]))
 
 
 def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[np.int64]]:
@@ -210,5 +227,49 @@ def _beyond(surprise: NDArray[np.float64], expected: NDArray[np.float64]) -> NDA
     return np.asarray((surprise - expected[:, 0, 0]) / expected[:, 1, 0])
 
 
-def _unlike(logged: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.nan_to_num((logged - expected[:, 0]) / expected[:, 1])
+def _sizes(logged: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Of each of `AMOUNTS`, a key for its size; one for all that is nan."""
+    sizes = np.where(np.isnan(logged), -1.0, np.floor(logged / _SIZE))
+    return [of_integers(column) for column in np.ascontiguousarray(sizes.T.astype(np.int64))]
+
+
+def _seen(logged: NDArray[np.float64], surprises: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Logarithms, and how surprising their sizes are, (n, 6), nan where nothing could be carried."""
+    surprise = np.where(np.isnan(logged), np.nan, np.stack(surprises, axis=1))
+    return np.concatenate([logged, surprise], axis=1)
+
+
+def _unlike(seen: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far amounts are and how rare, less what is usual, (n, 3), in nats."""
+    n = len(AMOUNTS)
+    apart = (seen[:, :n] - expected[:, 0, :n]) / expected[:, 1, :n]
+    far = np.log1p(apart * apart / _DEGREES) * ((_DEGREES + 1.0) / 2.0)
+    rare = np.maximum(seen[:, n:] - expected[:, 0, n:], 0.0)
+    return np.asarray(np.nan_to_num(far + rare))
+
+
+def faded(
+    relations: NDArray[np.float64], records: Records, lately: NDArray[np.float64], of: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Relations, less what the last hour has made usual.
+
+    A server on the internet moves, and is then asked again and again; what is new inside the network stays so, as does
+    what gets no answer. To how likely the baseline calls a connection comes its share of what the source did lately, as
+    a cache does in a model of language (Kuhn and De Mori, A cache-based natural language model for speech recognition,
+    1990).
+
+    Parameters
+    ----------
+    relations : (n, len(RELATIONS)) float64
+    records : Records
+    lately, of : (n,) float64
+        Damped numbers of connections before each: from its source to its service, and from its source.
+    """
+    local = records.categories["local_resp"]
+    outside = kinds(records.categories["id.resp_h"]) == INTERNET
+    outside &= ~np.array([*(value == "T" for value in local.values), False])[local.codes]
+    rows = np.flatnonzero(outside & (lately > 0) & ~failed(records))
+    share = lately[rows] / (of[rows] + 1.0)
+    out = relations.copy()
+    out[rows] = -np.log(np.exp(-relations[rows]) + share[:, None])
+    return out

@@ -148,11 +148,10 @@ def inputs(features, n_amounts, slope, intercept, low, high, offsets, table, n_t
 
 
 @kernel(
-    "float64[::1](float64[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1], float32[::1], float32[::1], float32,"
-    " int64, float32)",
+    "float64[::1](float64[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1], float32[::1], float32[::1], float32)",
     fastmath=_FAST,
 )
-def scores(features, z, outputs, offsets, rare, weight, surest, n_relations, degrees):
+def scores(features, z, outputs, offsets, rare, weight, surest):
     """How unlike its expectation each record is, in nats.
 
     Parameters
@@ -167,10 +166,6 @@ def scores(features, z, outputs, offsets, rare, weight, surest, n_relations, deg
         Of each column, the error of one record in 100, and what it counts.
     surest : float32
         Logits beyond are as good as certain.
-    n_relations : int
-        Columns of the evidence that are nats; the others are deviations.
-    degrees : float32
-        Of freedom of Student's t, by which deviations are nats.
 
     Returns
     -------
@@ -213,10 +208,7 @@ def scores(features, z, outputs, offsets, rare, weight, surest, n_relations, deg
             total = _FLOAT(0)
             for c in range(n_judged):
                 total += weight[c] * errors[r, c]
-            for c in range(n_numbers, n_numbers + n_relations):
+            for c in range(n_numbers, first):
                 total += _FLOAT(max(features[begin + r, c], 0.0))
-            for c in range(n_numbers + n_relations, first):
-                unlike = _FLOAT(features[begin + r, c])
-                total += (degrees + _ONE) * _HALF * _log(unlike * unlike / degrees + _ONE)
             out[begin + r] = total
     return out

@@ -14,7 +14,7 @@ from oddlog_core.kernels.surprise import inputs, scores
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="the bits of a number are no Python")
 
 FLOAT = np.float32
-N_AMOUNTS, N_NUMBERS, N_RELATIONS, N_EVIDENCE, SIZES = 5, 8, 2, 5, (3, 1, 40)
+N_AMOUNTS, N_NUMBERS, N_EVIDENCE, SIZES = 5, 8, 5, (3, 1, 40)
 OFFSETS = np.cumsum([0, *SIZES])
 WIDTH = 4
 
@@ -41,7 +41,7 @@ def scaled(features, scaling, table, n_taken):
 
 
 def judged(features, z, outputs, of_columns):
-    return scores(features, z, outputs, OFFSETS, *of_columns, FLOAT(30), N_RELATIONS, FLOAT(3))
+    return scores(features, z, outputs, OFFSETS, *of_columns, FLOAT(30))
 
 
 @given(cases())
@@ -54,7 +54,7 @@ def test_inputs_and_scores_are_what_doubles_say(case):
     npt.assert_allclose(taken[:n], bounded, rtol=2e-6, atol=2e-5)
     assert not taken[n:].any()
     found = judged(features, z, outputs, of_columns)
-    expected = naive.surprise(features, z, outputs, OFFSETS, *of_columns, 30, N_RELATIONS, 3)
+    expected = naive.surprise(features, z, outputs, OFFSETS, *of_columns, 30)
     npt.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 
 
