@@ -26,7 +26,7 @@ __all__ = [
     "write_durably",
 ]
 
-VERSION = 3
+VERSION = 4
 _MAGIC = b"oddlog-checkpoint"
 
 
