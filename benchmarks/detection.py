@@ -88,7 +88,7 @@ class Oddlog:
     def fit(self, baseline: Log, work: Path) -> None:
         """Train a bundle in a folder of its own."""
         self._work = Path(tempfile.mkdtemp(dir=work))
-        call(train_command, baseline.path, "--bundle", self._work / "bundle", *self._options)
+        call(train_command, baseline.path, "--bundle", self._work / "bundle", "--no-drill", *self._options)
 
     def score(self, judged: Log) -> NDArray[np.float64]:
         """Read the scores from scores.parquet."""

@@ -5,19 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from oddlog_core.budget import Budget  # noqa: TC001  # msgspec reads the annotations
 from oddlog_core.calibration import Calibration  # noqa: TC001
 from oddlog_core.chains import Chains  # noqa: TC001
-from oddlog_core.detectors.autoencoder import AutoencoderDetector
-from oddlog_core.detectors.hosts import HostsDetector
-from oddlog_core.detectors.kmodes import HostEventsDetector, KModesDetector
-from oddlog_core.detectors.novelty import ConnNoveltyDetector, FlowNoveltyDetector
-from oddlog_core.detectors.operations import OperationsDetector
-from oddlog_core.detectors.risk import AuthSessionsDetector, NtlmSessionsDetector
 from oddlog_core.drilled import Drill  # noqa: TC001
 from oddlog_core.errors import BundleError
 
@@ -26,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from oddlog_core.detectors.contract import Detector
+
+    DETECTORS: tuple[type[Detector], ...]
 
 __all__ = [
     "DETECTORS",
@@ -39,19 +36,32 @@ __all__ = [
     "write_bundle",
 ]
 
-FORMAT = 1
-DETECTORS: tuple[type[Detector], ...] = (
-    AutoencoderDetector,
-    KModesDetector,
-    HostsDetector,
-    OperationsDetector,
-    HostEventsDetector,
-    ConnNoveltyDetector,
-    FlowNoveltyDetector,
-    AuthSessionsDetector,
-    NtlmSessionsDetector,
-)
+FORMAT = 2
+_DETECTORS = {
+    "conn-autoencoder": "autoencoder.AutoencoderDetector",
+    "ntlm-kmodes": "kmodes.KModesDetector",
+    "dce_rpc-hosts": "hosts.HostsDetector",
+    "dce_rpc-operations": "operations.OperationsDetector",
+    "wls-kmodes": "kmodes.HostEventsDetector",
+    "conn-novelty": "novelty.ConnNoveltyDetector",
+    "flow-novelty": "novelty.FlowNoveltyDetector",
+    "auth-sessions": "risk.AuthSessionsDetector",
+    "ntlm-sessions": "risk.NtlmSessionsDetector",
+}
 MANIFEST = "bundle.json"
+
+
+def _detector(name: str) -> type[Detector]:
+    """A detector by its name; only those that a bundle holds are imported."""
+    module, _, kind = _DETECTORS[name].partition(".")
+    found: type[Detector] = getattr(import_module(f"oddlog_core.detectors.{module}"), kind)
+    return found
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DETECTORS":
+        return tuple(map(_detector, _DETECTORS))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class About(msgspec.Struct, frozen=True):
@@ -266,15 +276,14 @@ def read_bundle(folder: Path) -> Bundle:
             raise BundleError(f"{folder / name}: {error.strerror}; the bundle is not complete") from None
         if found != digest:
             raise BundleError(f"{folder / name} is not as it was written: its hash differs from that in {MANIFEST}")
-    kinds = {kind.name: kind for kind in DETECTORS}
     trained = {}
     for name, entry in manifest.detectors.items():
-        if name not in kinds:
+        if name not in _DETECTORS:
             raise BundleError(f"{path}: no detector is called {name!r}; was it written by a newer oddlog?")
         for file in (folder / name).rglob("*"):
             if not file.is_dir() and file.relative_to(folder).as_posix() not in manifest.files:
                 raise BundleError(f"{file} is no part of the bundle: {MANIFEST} has no hash of it")
-        trained[name] = Trained(_load(kinds[name], folder / name), entry.calibration, entry.about)
+        trained[name] = Trained(_load(_detector(name), folder / name), entry.calibration, entry.about)
     digest = _sha256(content)[:12]
     return Bundle(
         manifest.oddlog,

@@ -17,6 +17,8 @@ import numpy as np
 from oddlog_core.kernels.ranking import ranks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["Calibration", "fisher"]
@@ -27,6 +29,7 @@ _HEAVIEST = 0.9
 # Times the length of what was held back, and the scores from which a tail is more than a guess.
 _BEYOND, _TAIL_KNOWN = 4, 100
 _KEPT = 4096
+_LEAST_KIND = 200
 # A p-value of 0 would make a rarity infinite, which JSON cannot say.
 _LEAST_P = 1e-300
 
@@ -48,6 +51,9 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
         Scores a day in the baseline.
     n : int
         Scores that were held back.
+    kinds : list of Calibration or None
+        Of each kind of scores by itself (a Mondrian predictor, section 4.5 there); None of one that had too few, and is
+        judged among all.
     """
 
     scores: list[float]
@@ -58,9 +64,10 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
     tail_shape: float
     per_day: float
     n: int
+    kinds: list[Calibration | None] = []
 
     @classmethod
-    def fit(cls, held_back: NDArray[np.float64], per_day: float) -> Self:
+    def fit(cls, held_back: NDArray[np.float64], per_day: float, kinds: Sequence[NDArray[np.float64]] = ()) -> Self:
         """Calibrate.
 
         Parameters
@@ -68,7 +75,10 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
         held_back : (n,) float64
             At least one score.
         per_day : float
+        kinds : sequence of arrays of float64
+            Scores by kind, where there are several; one with fewer than `_LEAST_KIND` is judged among all.
         """
+        of_kinds = [Calibration.fit(scores, per_day) if len(scores) >= _LEAST_KIND else None for scores in kinds]
         rising = np.sort(held_back)
         n = len(rising)
         distinct, first = np.unique(rising, return_index=True)
@@ -92,20 +102,31 @@ class Calibration(msgspec.Struct, frozen=True, dict=True):
             shape,
             per_day,
             n,
+            of_kinds,
         )
 
-    def p_value(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability of a score at least this high in the baseline.
+    def p_value(self, score: NDArray[np.float64], kind: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Probability of a score at least this high in the baseline, among those of its kind.
 
         Parameters
         ----------
         score : (n,) float64
+        kind : (n,) int64, optional
 
         Returns
         -------
         (n,) float64
             Above 0, at most 1.
         """
+        p = self._p_value(score)
+        if kind is not None:
+            for number, one in enumerate(self.kinds):
+                rows = np.flatnonzero(kind == number)
+                if one is not None and len(rows):
+                    p[rows] = one._p_value(score[rows])
+        return p
+
+    def _p_value(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         scores, exceed = self._arrays
         p: NDArray[np.float64] = exceed[ranks(scores, score)]
         far = np.flatnonzero(score > self.tail_start)

@@ -7,6 +7,7 @@ badly.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,11 @@ CAVEATS: Mapping[str, float] = {
 }
 """What lowers confidence, and by which factor, in the order of the columns of `confidence`."""
 
+# By which caveats hold, a bit for each.
+_FACTORS = np.array(
+    [prod(factor for n, factor in enumerate(CAVEATS.values()) if held >> n & 1) for held in range(1 << len(CAVEATS))],
+    np.float64,
+)
 # Zeek missed the beginning or one direction (conn.log's documentation of conn_state).
 _IN_PART = frozenset({"OTH", "SHR", "RSTRH"})
 # Answered connections have a length, whatever Zeek logged of it.
@@ -67,12 +73,10 @@ def confidence(records: Records, warm_from: int) -> tuple[NDArray[np.float64], N
         # A logon without a name is one; one without any name was not understood.
         caveats[:, 2] = np.all(unset, axis=0) if unset else False
     caveats[:, 3] = records.clock < warm_from
-    factors = np.where(caveats, np.array([*CAVEATS.values()]), 1.0)
-    # Column by column: a product along rows need not be the same for every number of rows.
-    out = np.ones(len(records))
-    for column in factors.T:
-        out *= column
-    return out, caveats
+    held = np.zeros(len(records), np.uint8)
+    for number, column in enumerate(caveats.T):
+        held |= column.view(np.uint8) << np.uint8(number)
+    return _FACTORS[held], caveats
 
 
 def _among(words: frozenset[str], codes: NDArray[np.int32], values: Sequence[str]) -> NDArray[np.bool_]:

@@ -38,7 +38,7 @@ PARTS = "part-*.parquet"
 
 T = TypeVar("T")
 _KEPT = 10
-# Batches that wait for a thread, each a few MiB; with their features they are up to 25.
+# Batches that wait for a thread, each a few MB; with the fullest features they are up to 15.
 _AHEAD = 2
 _BEGUN = 1
 

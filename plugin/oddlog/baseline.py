@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
-    from oddlog_core.detectors.contract import Detector
+    from oddlog_core.detectors.contract import Detector, Fitted
     from oddlog_core.records import Records
 
     from oddlog.config import Config
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["NOVELTY", "SESSIONS", "Learned", "kinds", "train"]
 
 NOVELTY, SESSIONS = "novelty", "sessions"
+
+_FEWEST = 25
+"""Scores held back, below which a day's oddest record is rarer than any of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,7 @@ def train(
             left_out[kind.log] = "not one record could be read"
             continue
         try:
-            fitted = kind.fit(baseline, options)
+            fitted = _enough(kind.log, kind.fit(baseline, options))
         except BaselineError as error:
             left_out[kind.log] = str(error).removeprefix(f"{kind.log}: ")
             continue
@@ -163,7 +167,7 @@ def train(
             sum(map(len, baseline)), len(fitted.held_back), int(baseline[0].clock[0]), int(baseline[-1].clock[-1])
         )
         trained[kind.name], before[kind.name] = (
-            Trained(one.detector, Calibration.fit(one.held_back, one.per_day), about)
+            Trained(one.detector, Calibration.fit(one.held_back, one.per_day, one.kinds), about)
             for one in (fitted, fitted.before or fitted)
         )
         if fitted.detector.window is None and kind.every_record:
@@ -176,7 +180,16 @@ def train(
     on_progress("the queue", 0.0)
     chains, budget = learn_queue(logs, before, since, config)
     on_progress("the queue", 1.0)
-    write_bundle(bundle, trained, oddlog=__version__, created=created, comment=comment, chains=chains, budget=budget)
+    write_bundle(
+        bundle,
+        trained,
+        oddlog=__version__,
+        created=created,
+        comment=comment,
+        chains=chains,
+        budget=budget,
+        joint=_joint(trained, held_back),
+    )
     told = {name: one.detector.describe() for name, one in trained.items() if one.detector.on_request}
     return Learned({name: one.about for name, one in trained.items()}, left_out, told)
 
@@ -184,6 +197,17 @@ def train(
 def _records(clock: Clock, batch: Batch, labels: Labels | None) -> Records:
     records = clock.records(batch)
     return records if labels is None else replace(records, integers={**records.integers, LABEL: labels.of(batch)})
+
+
+def _enough(log: str, fitted: Fitted) -> Fitted:
+    """What was learned, where enough of the baseline was held back to say what is rare."""
+    n = len(fitted.held_back)
+    if fitted.detector.threshold is None and n < _FEWEST:
+        raise BaselineError(
+            f"{log}: its latest part has {n} score{'s' * (n != 1)}, too few to say what is rare; {_FEWEST} are needed: "
+            f"give {math.ceil(_FEWEST / n)} times as much log, two weeks at best"
+        )
+    return fitted
 
 
 def _joint(

@@ -265,7 +265,7 @@ class Road:
         fell: bool = False,
     ) -> Outcome:
         scores, candidates = [], []
-        p_values = [one.calibration.p_value(scored.score) for one, scored in parts]
+        p_values = [one.calibration.p_value(scored.score, scored.kind) for one, scored in parts]
         records = [n for n, (one, scored) in enumerate(parts) if scored.host is None and one.detector.every_record]
         joint = self._joint if len(records) > 1 else None
         if joint is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 from math import sqrt
 
 import numpy as np
@@ -31,6 +32,28 @@ def mean_std(clock, values, windows):
 
 def cut(data, separator):
     return [0, *(at + 1 for at, byte in enumerate(data) if byte in (separator, ord("\n")))]
+
+
+def network_inputs(features, n_amounts, slope, intercept, bound, offsets, table):
+    n_coded = len(offsets) - 1
+    numbers = features[:, : len(slope)].copy()
+    numbers[:, :n_amounts] = np.log1p(np.maximum(numbers[:, :n_amounts], 0))
+    z = numbers * slope.astype(float) + intercept
+    codes = features[:, -n_coded:].astype(int) + offsets[:-1]
+    bounded = np.where(np.isnan(z), 0, np.clip(z, -bound, bound))
+    return z, np.concatenate([bounded, table[codes].reshape(len(z), -1)], axis=1)
+
+
+def surprise(features, z, outputs, offsets, rare, weight, surest):
+    n_numbers, n_coded = z.shape[1], len(offsets) - 1
+    logits = np.clip(outputs[:, n_numbers:].astype(float), -surest, surest)
+    error = [np.nan_to_num((z - outputs[:, :n_numbers].astype(float)) ** 2)]
+    for c, (start, end) in enumerate(pairwise(offsets)):
+        code = features[:, -n_coded + c].astype(int)
+        of_column = logits[:, start:end]
+        error.append((np.log(np.exp(of_column).sum(axis=1)) - of_column[np.arange(len(code)), code])[:, None])
+    nats = np.log1p(np.concatenate(error, axis=1) / rare) @ weight.astype(float)
+    return nats + features[:, n_numbers:-n_coded].clip(0).sum(axis=1)
 
 
 def nearest_mode(codes, modes):

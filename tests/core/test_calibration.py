@@ -170,3 +170,23 @@ def test_many_scores_are_thinned_without_moving_a_p_value(heavy):
 def test_a_calibration_survives_being_written_as_json(held_back, per_day):
     calibration = Calibration.fit(held_back, per_day)
     assert msgspec.json.decode(msgspec.json.encode(calibration), type=Calibration) == calibration
+
+
+@given(st.integers(0, 9), st.lists(SCORE, min_size=1, max_size=20))
+def test_a_kind_of_score_is_judged_among_its_own_and_one_that_had_too_few_among_all(seed, scores):
+    rng = np.random.default_rng(seed)
+    kinds = [rng.exponential(1, 300), rng.exponential(5, 300), rng.exponential(1, 3)]
+    score = np.array(scores)
+    calibration = Calibration.fit(kinds[0], 10.0, kinds)
+    for kind, by in enumerate([kinds[0], kinds[1], kinds[0]]):
+        found = calibration.p_value(score, np.full(len(score), kind))
+        npt.assert_array_equal(found, Calibration.fit(by, 10.0).p_value(score))
+    npt.assert_array_equal(calibration.p_value(score), Calibration.fit(kinds[0], 10.0).p_value(score))
+
+
+def test_kinds_survive_being_written():
+    rng = np.random.default_rng(1)
+    calibration = Calibration.fit(rng.random(300), 10.0, [rng.random(300), rng.random(2)])
+    again = msgspec.json.decode(msgspec.json.encode(calibration), type=Calibration)
+    assert again == calibration
+    assert again.kinds[1] is None

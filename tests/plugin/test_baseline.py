@@ -78,7 +78,7 @@ def test_the_configuration_reaches_the_detectors(logon_logs, tmp_path):
 def test_the_time_zone_says_whose_evening_it_is(logons, tmp_path):
     # 13:00 UTC every day; in Tokyo it is 22:00.
     log = tmp_path / "ntlm.log"
-    log.write_bytes(logons(*({"ts": 1_700_053_200 + 86_400 * day} for day in range(40))))
+    log.write_bytes(logons(*({"ts": 1_700_053_200 + 86_400 * day} for day in range(120))))
     told = {}
     for zone in ("UTC", "Asia/Tokyo"):
         baseline.train(open_logs([log]), Config(time_zone=zone), tmp_path / "bundle")
@@ -93,6 +93,26 @@ def test_a_log_too_small_to_learn_from_is_left_out_and_the_reason_told(small_off
     learned = baseline.train(open_logs([log, small_office.quiet / "dce_rpc.log"]), Config(), tmp_path / "bundle")
     assert set(learned.trained) == {"dce_rpc-hosts", "dce_rpc-operations"}
     assert learned.left_out["ntlm"] == "1 records are too few to learn from"
+
+
+def test_a_baseline_too_short_to_say_what_is_rare_is_refused_with_how_much_is_needed(logons, tmp_path):
+    log = tmp_path / "ntlm.log"
+    log.write_bytes(logons(*({"ts": 1_700_000_000 + 60 * i} for i in range(22))))
+    wanted = r"ntlm: its latest part has 6 scores, too few to say what is rare; 25 are needed: give 5 times as much log"
+    with pytest.raises(OddlogError, match=wanted):
+        baseline.train(open_logs([log]), Config(), tmp_path / "bundle")
+    log.write_bytes(logons(*({"ts": 1_700_000_000 + 60 * i} for i in range(5 * 22))))
+    assert set(baseline.train(open_logs([log]), Config(), tmp_path / "bundle").trained) == {"ntlm-kmodes"}
+
+
+def test_what_several_detectors_say_of_a_record_is_calibrated_together(small_office, tmp_path):
+    pytest.importorskip("torch")
+    logs = open_logs([small_office.quiet / "conn.log"])
+    config = Config(train=TrainConfig(epochs=1, model="forest"))
+    baseline.train(logs, config, tmp_path / "bundle", detectors=("conn", "novelty"))
+    bundle = read_bundle(tmp_path / "bundle")
+    joint, alone = bundle.joint["conn"], bundle.trained["conn-autoencoder"].calibration
+    assert (joint.n, joint.per_day) == (alone.n, alone.per_day)
 
 
 def test_logs_that_teach_nothing_are_an_error_and_an_earlier_bundle_stays(logons, logon_logs, tmp_path):

@@ -9,8 +9,10 @@ import numpy as np
 
 from oddlog_core.detectors.behaviour import MOST_RECORDS, Behaviours
 from oddlog_core.detectors.contract import Context, Detector, FitOptions, Fitted, Reason, Scored
+from oddlog_core.detectors.inside import WHOLE, Inside
 from oddlog_core.detectors.session import open_model
 from oddlog_core.errors import BaselineError
+from oddlog_core.features.acquaintance import Acquaintance, by_kind
 from oddlog_core.features.conn import (
     MICROSECONDS,
     TIME_OF_DAY,
@@ -21,13 +23,14 @@ from oddlog_core.features.conn import (
     learn_features,
     learn_scaling,
     learn_spec,
+    put_evidence,
 )
 from oddlog_core.features.flows import Flow, UsualFlows
 from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
 from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
 from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
-from oddlog_core.records import MISSING, Records
+from oddlog_core.records import MISSING, Records, take
 from oddlog_core.span import per_day, some, split
 
 if TYPE_CHECKING:
@@ -44,8 +47,6 @@ FEWEST = 100
 _ROWS = 2048
 # Of how regularly a stream calls: a beacon that calls every five minutes must be remembered for that long.
 _SLOWEST = "1h"
-# onnxruntime computes what does not fill its vectors by other instructions, whose last bits differ: rows are filled up.
-_WHOLE = 16
 
 
 class Learned(msgspec.Struct, frozen=True):
@@ -110,6 +111,8 @@ class AutoencoderDetector(Detector):
     model : bytes
         An ONNX file: raw features in; score, error by column, expected numbers and codes, and bottleneck out.
     beside : Beside, optional
+    inside : Inside, optional
+        Gives the score that the file would give, in half the time; there is one where codes are embedded.
     """
 
     name = "conn-autoencoder"
@@ -118,9 +121,15 @@ class AutoencoderDetector(Detector):
     appetite = 4
 
     def __init__(
-        self, learned: Learned, relations: Relations | None, model: bytes, beside: Beside | None = None
+        self,
+        learned: Learned,
+        relations: Relations | None,
+        model: bytes,
+        beside: Beside | None = None,
+        inside: Inside | None = None,
     ) -> None:
         self._learned, self._relations, self._model, self.beside = learned, relations, model, beside
+        self._inside = inside
         self._spec = learned.spec
         self.remembers = f"features {self._spec.features}"
         if self._spec.evidence:
@@ -145,25 +154,41 @@ class AutoencoderDetector(Detector):
         model, _ = flow.train(features, spec, scaling, options.flow, options.progress)
         learned = Learned(spec, scaling, options.flow.architecture, transformer.usual)
         exported = flow.export(model, features.shape[1])
-        before = cls(learned, transformer.relations, exported)
+        inside = Inside(spec, *flow.inside(model)) if options.flow.architecture == "embedding" else None
+        before = cls(learned, transformer.relations, exported, inside=inside)
         later = [transformer.transform(batch) for batch in held_back]
         some = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_RECORDS)).astype(np.int64))
         (narrow,) = before._run(["bottleneck"], features[some])
         beside = Beside(UsualFlows.learn(baseline), Behaviours.learn(narrow, some, learned_from, options.seed))
         scores = np.concatenate([before._score(part) for part in later])
-        fitted = Fitted(before, scores, per_day(baseline))
+        a_day = per_day(baseline)
         if transformer.relations is None:
-            return Fitted(cls(learned, None, exported, beside), scores, per_day(baseline), fitted)
-        # What was held back has been judged; what it knows of who is usual is worth having. More habits are narrower
-        # ones: scores by what half of the baseline knew would make later ones look odder than they are.
-        relations, judged = Relations.learn(baseline)
-        detector = cls(learned, relations, exported, beside)
-        evidence = slice(len(spec.numbers), len(spec.numbers) + len(spec.evidence))
-        start = len(features)
-        for part in later:
-            part[:, evidence] = judged[start : start + len(part)]
-            start += len(part)
-        return Fitted(detector, np.concatenate([detector._score(part) for part in later]), per_day(baseline), fitted)
+            return Fitted(cls(learned, None, exported, beside, inside), scores, a_day, Fitted(before, scores, a_day))
+        # What was held back has been judged; what it knows of who is usual is worth having.
+        detector = cls(learned, Relations.learn(baseline)[0], exported, beside, inside)
+        kinds = before._by_kind(transformer.relations.hosts, learned_from, held_back, later, scores)
+        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day, kinds=kinds), kinds)
+
+    def _by_kind(
+        self,
+        known: Acquaintance,
+        learned_from: Sequence[Records],
+        held_back: Sequence[Records],
+        features: Sequence[NDArray[np.float64]],
+        scores: NDArray[np.float64],
+    ) -> list[NDArray[np.float64]]:
+        """Scores held back by kind of record; some hosts' as of newcomers, too, by relations that never saw them."""
+        kinds, parts = [known.kinds(batch) for batch in held_back], [scores]
+        strangers = known.strangers(held_back)
+        if strangers is not None:
+            relations, _ = Relations.learn(strangers.without(learned_from))
+            for batch, part in zip(held_back, features, strict=True):
+                rows, kind = strangers.rows(batch)
+                theirs, records = part[rows], take(batch, rows)
+                put_evidence(theirs, self._spec, records, relations.judge(records))
+                kinds.append(kind)
+                parts.append(self._score(theirs))
+        return by_kind(parts, kinds)
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""
@@ -176,9 +201,13 @@ class AutoencoderDetector(Detector):
     def begin(self, records: Records, state: ConnFeatures, threshold: float) -> Callable[[], Scored]:
         """Features of the next records; the model needs no state."""
         features = state.transform(records)
-        return lambda: Scored.of_records(records, self._score(features), threshold, _Evidence(features, records, {}))
+        kind = None if self._relations is None else self._relations.hosts.kinds(records)
+        evidence = _Evidence(features, records, {})
+        return lambda: Scored.of_records(records, self._score(features), threshold, evidence, kind)
 
     def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self._inside is not None:
+            return self._inside.score(features)
         return self._run(["score"], features)[0] if len(features) else np.empty(0)
 
     def _run(self, outputs: list[str], features: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -186,7 +215,7 @@ class AutoencoderDetector(Detector):
         parts = []
         for start in range(0, len(features), _ROWS):
             part = features[start : start + _ROWS]
-            short = -len(part) % _WHOLE
+            short = -len(part) % WHOLE
             if short:
                 part = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
             parts.append(self._session.run(outputs, {"features": part}))
@@ -314,6 +343,8 @@ class AutoencoderDetector(Detector):
         (folder / "model.onnx").write_bytes(self._model)
         if self._relations is not None:
             self._relations.save(folder / "relations.npz")
+        if self._inside is not None:
+            self._inside.save(folder)
         if self.beside is not None:
             (folder / "flows.json").write_bytes(msgspec.json.encode(self.beside.flows.of))
             (folder / "behaviours.json").write_bytes(msgspec.json.encode(self.beside.behaviours))
@@ -328,7 +359,8 @@ class AutoencoderDetector(Detector):
             flows = msgspec.json.decode((folder / "flows.json").read_bytes(), type=dict[str, list[Flow]])
             behaviours = msgspec.json.decode((folder / "behaviours.json").read_bytes(), type=Behaviours)
             beside = Beside(UsualFlows(flows), behaviours)
-        return cls(learned, relations, (folder / "model.onnx").read_bytes(), beside)
+        inside = Inside.load(folder, learned.spec) if (folder / "inside.onnx").exists() else None
+        return cls(learned, relations, (folder / "model.onnx").read_bytes(), beside, inside)
 
     def describe(self) -> list[str]:
         """The features, and the values of each column of codes."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 import numpy as np
 
-from oddlog_core.features.relations import place
+from oddlog_core.features.places import place
 from oddlog_core.features.rhythm import FAILED
 from oddlog_core.records import MISSING
 

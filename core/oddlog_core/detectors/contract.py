@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -72,6 +72,10 @@ class FitOptions:
     progress: Callable[[float], None] = lambda _: None
     keep: Callable[[Mapping[str, Any]], None] | None = None
 
+    def part(self, start: float, stop: float) -> Self:
+        """The same for a part of the work, whose share done counts from `start` to `stop`."""
+        return replace(self, progress=lambda share: self.progress(start + (stop - start) * share))
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
@@ -86,12 +90,15 @@ class Fitted:
         Scores a day in the whole baseline.
     before : Fitted, optional
         As it was when it had learned from nothing of the latest part; None where it never does.
+    kinds : sequence of arrays of float64
+        Scores by kind, each as `held_back`, where those of different kinds do not compare.
     """
 
     detector: Detector
     held_back: NDArray[np.float64]
     per_day: float
     before: Fitted | None = None
+    kinds: Sequence[NDArray[np.float64]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,8 @@ class Scored:
         Start of each host-window.
     evidence : Any
         What `Detector.explain` needs.
+    kind : (n,) int64, or None
+        Which of the kinds each is of, that a detector calibrates by themselves.
     """
 
     score: NDArray[np.float64]
@@ -175,12 +184,21 @@ class Scored:
     host: Sequence[str] | None = None
     since: NDArray[np.int64] | None = None
     evidence: Any = None
+    kind: NDArray[np.int64] | None = None
 
     @classmethod
-    def of_records(cls, records: Records, score: NDArray[np.float64], threshold: float, evidence: object) -> Self:
+    def of_records(
+        cls,
+        records: Records,
+        score: NDArray[np.float64],
+        threshold: float,
+        evidence: object,
+        kind: NDArray[np.int64] | None = None,
+    ) -> Self:
         """One final score for each record."""
         n = len(records)
-        return cls(score, np.arange(n), records.clock, np.ones(n, np.bool_), score >= threshold, evidence=evidence)
+        final, odd = np.ones(n, np.bool_), score >= threshold
+        return cls(score, np.arange(n), records.clock, final, odd, evidence=evidence, kind=kind)
 
     def together(self, index: int) -> NDArray[np.int64]:
         """One score and the next odd ones: so many are explained in little more time than one."""

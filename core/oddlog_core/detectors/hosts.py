@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +14,7 @@ from oddlog_core.detectors.windows import end_to_end, stretches
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.clusters import cluster
 from oddlog_core.features.dce_rpc import COUNTS, NAME, HostWindow
-from oddlog_core.span import days
+from oddlog_core.span import days, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,14 +70,29 @@ class HostsDetector(Detector):
     @classmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
         """Cluster the baseline's host-windows; see `Detector.fit`."""
-        profiles = [counts for _, counts in _closed_windows(baseline, options.window)]
-        n_windows = len(profiles)
-        if n_windows < 2:
+        numbers, profiles = [], []
+        for number, counts in _closed_windows(baseline, options.window):
+            numbers.append(number)
+            profiles.append(counts)
+        if len(profiles) < 2:
             raise BaselineError(
                 f"{cls.log}: the baseline lies within one window of {options.window / 6e7:g} minutes; two are needed"
             )
-        boundary = min(max(round(n_windows * (1 - options.held_back)), 1), n_windows - 1)
-        found = cluster(np.log1p(np.concatenate(profiles[:boundary])), N_CLUSTERS, options.seed)
+        since = int(split(baseline, options.held_back)[1][0].clock[0])
+        boundary = min(max(bisect_left(numbers, since / options.window), 1), len(profiles) - 1)
+        before = cls._learn(profiles[:boundary], options)
+        scores = before._distance(np.concatenate(profiles[boundary:]))[0]
+        a_day = sum(map(len, profiles)) / days(baseline)
+        options.progress(0.5)
+        # What was held back has been judged; what kinds of host it has is worth having.
+        detector = cls._learn(profiles, options)
+        options.progress(1.0)
+        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day))
+
+    @classmethod
+    def _learn(cls, profiles: Sequence[NDArray[np.int64]], options: FitOptions) -> Self:
+        """Cluster host-windows."""
+        found = cluster(np.log1p(np.concatenate(profiles)), N_CLUSTERS, options.seed)
         learned = _Learned(
             options.window,
             found.mean.tolist(),
@@ -84,10 +100,7 @@ class HostsDetector(Detector):
             found.centroids.tolist(),
             np.bincount(found.label, minlength=len(found.centroids)).tolist(),
         )
-        detector = cls(learned)
-        held_back = detector._distance(np.concatenate(profiles[boundary:]))[0]
-        options.progress(1.0)
-        return Fitted(detector, held_back, sum(map(len, profiles)) / days(baseline))
+        return cls(learned)
 
     def new_state(self) -> _State:
         """No window is open."""

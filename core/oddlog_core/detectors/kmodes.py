@@ -13,14 +13,17 @@ from oddlog_core.detectors.modes import Distinct, fit_modes
 from oddlog_core.detectors.table import table
 from oddlog_core.errors import BaselineError
 from oddlog_core.features import recent
+from oddlog_core.features.acquaintance import Acquaintance, by_kind
 from oddlog_core.features.logons import RELATIONS, Different
 from oddlog_core.features.memo import Memo
 from oddlog_core.features.ntlm import CLASSIC, FULL, HOST_EVENTS, VARYING, LogonFields, learn_fields
+from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.kernels.matching import apart_from_modes, nearest_beside, nearest_mode
+from oddlog_core.records import take
 from oddlog_core.span import days, per_day, some, split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -88,8 +91,8 @@ class KModesDetector(Detector):
     fields: ClassVar[tuple[str, ...]] = FULL
     """Of its default profile."""
 
-    def __init__(self, learned: _Learned, habits: Habits | None) -> None:
-        self._learned, self._habits = learned, habits
+    def __init__(self, learned: _Learned, habits: Habits | None, known: Acquaintance | None) -> None:
+        self._learned, self._habits, self._known = learned, habits, known
         self._modes = np.array(learned.modes, np.int32).reshape(-1, len(learned.fields.names))
         self._surprise, self._offsets = np.array(learned.surprise), _offsets(learned.fields)
         names = learned.fields.names
@@ -106,6 +109,34 @@ class KModesDetector(Detector):
         train, held_back = split(baseline, options.held_back)
         if not train:
             raise BaselineError(f"{cls.log}: {sum(map(len, baseline))} records are too few to learn from")
+        whole_weeks = round(days(baseline), 1) >= 14
+        before = cls._learn(train, options.part(0.0, 0.4), whole_weeks)
+        scores = np.concatenate([one.score for one in before._one_by_one(held_back)])
+        a_day = per_day(baseline)
+        kinds: list[NDArray[np.float64]] = []
+        if before._known is not None:
+            parts, of_parts = [scores], [before._known.kinds(batch) for batch in held_back]
+            strangers = before._known.strangers(held_back)
+            if strangers is not None:
+                # Some hosts' scores as of newcomers, too, by a detector that was never taught of them.
+                other = cls._learn(strangers.without(train), options.part(0.4, 0.6), whole_weeks)
+                theirs = [strangers.rows(batch) for batch in held_back]
+                of_parts += [kind for _, kind in theirs]
+                only = [take(batch, rows) for batch, (rows, _) in zip(held_back, theirs, strict=True)]
+                parts += [one.score for one in other._one_by_one(only)]
+            kinds = by_kind(parts, of_parts)
+        # What was held back has been judged; what it knows of who is usual is worth having.
+        detector = cls._learn(baseline, options.part(0.6, 1.0), whole_weeks)
+        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day, kinds=kinds), kinds)
+
+    def _one_by_one(self, batches: Sequence[Records]) -> Iterator[Scored]:
+        """Scores of batches in log order."""
+        state = self.new_state()
+        return (self.score_samples(batch, state, np.inf) for batch in batches)
+
+    @classmethod
+    def _learn(cls, train: Sequence[Records], options: FitOptions, whole_weeks: bool) -> Self:
+        """Learn the modes and the habits."""
         classic = options.profile == "classic" and cls.fields is FULL
         habits, judged = (None, [{} for _ in train]) if classic else Habits.learn(train)
         # The classic profile is the notebook's, which had whole weeks.
@@ -115,7 +146,7 @@ class KModesDetector(Detector):
             judged,
             options.networks,
             options.time_zone,
-            whole_weeks=True if classic else round(days(baseline), 1) >= 14,
+            whole_weeks=classic or whole_weeks,
         )
         distinct = Distinct.of(fields.encode(batch, one) for batch, one in zip(train, judged, strict=True))
         modes = fit_modes(distinct, options.modes, options.seed, options.progress)
@@ -126,10 +157,7 @@ class KModesDetector(Detector):
         unlike = _unlike(distance, rare[np.arange(len(rare)), label])
         tail = None if classic else Tail.fit(np.repeat(unlike, distinct.weights))
         learned = _Learned(fields, modes.modes.tolist(), shares.tolist(), dict(modes.curve), surprise.tolist(), tail)
-        detector = cls(learned, habits)
-        state = detector.new_state()
-        scores = [detector.score_samples(batch, state, np.inf).score for batch in held_back]
-        return Fitted(detector, np.concatenate(scores), per_day(baseline))
+        return cls(learned, habits, None if habits is None else Acquaintance.of(train))
 
     def new_state(self) -> _State | None:
         """State before the first logon; the classic profile judges logons one by one."""
@@ -141,8 +169,8 @@ class KModesDetector(Detector):
     def score_samples(self, records: Records, state: _State | None, threshold: float) -> Scored:
         """Fields in which each logon differs from its nearest mode; in the default profile evidence in nats."""
         fields = self._learned.fields
-        habits, tail = self._habits, self._learned.tail
-        if habits is None or state is None or tail is None:
+        habits, known, tail = self._habits, self._known, self._learned.tail
+        if habits is None or known is None or state is None or tail is None:
             label, distance = nearest_mode(fields.encode(records, {}), self._modes)
             score = distance.astype(np.float64)
             return Scored.of_records(records, score, threshold, _Evidence(records, label, score, None, {}))
@@ -157,7 +185,8 @@ class KModesDetector(Detector):
         unlike = tail.evidence(_unlike(distance, beside))
         # Nine digits: the last bits of a vectorised sum may depend on how many rows there are.
         score = np.round(unlike + related[different.number] + habits.did(looked.apart), 9)
-        return Scored.of_records(records, score, threshold, _Evidence(records, label, unlike, looked, {}))
+        evidence = _Evidence(records, label, unlike, looked, {})
+        return Scored.of_records(records, score, threshold, evidence, known.kinds(records))
 
     def _judge(self, habits: Habits, different: Different) -> tuple[NDArray[Any], ...]:
         """What habits say of different logons, and how far they are from each mode by what does not vary."""
@@ -229,16 +258,20 @@ class KModesDetector(Detector):
         return state
 
     def save(self, folder: Path) -> None:
-        """Write ``modes.json``, and habits where there are any."""
+        """Write ``modes.json``, and habits and ``hosts.npz`` where there are any."""
         (folder / "modes.json").write_bytes(msgspec.json.encode(self._learned))
-        if self._habits:
+        if self._habits is not None and self._known is not None:
             self._habits.save(folder)
+            write_tables(folder / "hosts.npz", {"hosts": {"stretches": self._known.stretches}})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         learned = msgspec.json.decode((folder / "modes.json").read_bytes(), type=_Learned)
-        return cls(learned, Habits.load(folder) if learned.tail else None)
+        if not learned.tail:
+            return cls(learned, None, None)
+        known = Acquaintance(read_tables(folder / "hosts.npz")["hosts"]["stretches"])
+        return cls(learned, Habits.load(folder), known)
 
     def describe(self) -> list[str]:
         """The most common logons here, as a table: each mode, its share of the logons, and the fields that differ."""

@@ -138,27 +138,35 @@ class OperationsDetector(Detector):
 
     @classmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
-        """Learn roles, rights and usage of the earlier part; see `Detector.fit`."""
+        """Learn who calls what where; see `Detector.fit`."""
         if sum(map(len, baseline)) < 2:
             raise BaselineError(f"{cls.log}: the baseline holds fewer than two records")
         train, held_back = split(baseline, options.held_back)
-        roles = Roles.learn(train, options.seed)
-        calls = [Calls.of(records) for records in train]
-        rights = Rights.learn(calls, roles)
-        options.progress(0.2)
-        doing, numbers = _doing(train, calls, roles, options.window)
-        detector = cls(options.window, roles, rights, Usage.learn(doing, numbers))
-        options.progress(0.8)
-        state, parts = detector.new_state(), []
+        before = cls._learn(train, options.part(0.0, 0.4))
+        state, parts = before.new_state(), []
         for records in held_back:
-            scored = detector.score_samples(records, state, np.inf)
+            scored = before.score_samples(records, state, np.inf)
             parts.append(scored.score[scored.final])
-        closed = detector.close(state, np.inf)
+        closed = before.close(state, np.inf)
         if closed is not None:
             parts.append(closed.score)
         scores = np.concatenate(parts)
+        a_day = len(scores) / days(held_back)
+        # What was held back has been judged; what it knows of who may what is worth having.
+        detector = cls._learn(baseline, options.part(0.6, 1.0))
+        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day))
+
+    @classmethod
+    def _learn(cls, train: Sequence[Records], options: FitOptions) -> Self:
+        """Learn roles, rights and usage."""
+        roles = Roles.learn(train, options.seed)
+        calls = [Calls.of(records) for records in train]
+        rights = Rights.learn(calls, roles)
+        options.progress(0.3)
+        doing, numbers = _doing(train, calls, roles, options.window)
+        usage = Usage.learn(doing, numbers)
         options.progress(1.0)
-        return Fitted(detector, scores, len(scores) / days(held_back))
+        return cls(options.window, roles, rights, usage)
 
     def new_state(self) -> _State:
         """No day has begun."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from oddlog_core.features.relations import RELATIONS, UNLIKE, Relations
+from oddlog_core.features.relations import RELATIONS, UNLIKE, Relations, faded
 from oddlog_core.features.rhythm import COUNTS, SLOT, STATISTICS, Rhythm, learn_usual
 from oddlog_core.features.vocabulary import Vocabulary, count_values
 from oddlog_core.kernels.columns import amounts, looked_up
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from oddlog_core.features.rhythm import Usual
     from oddlog_core.records import Records
 
-__all__ = ["ConnFeatures", "FeatureSpec", "Scaling", "learn_features", "learn_scaling", "learn_spec"]
+__all__ = ["ConnFeatures", "FeatureSpec", "Scaling", "learn_features", "learn_scaling", "learn_spec", "put_evidence"]
 
 MICROSECONDS = 1_000_000
 WINDOWS = {"1s": 1, "10s": 10, "60s": 60}
@@ -214,8 +214,7 @@ class ConnFeatures:
             out[:, first:middle], out[:, middle:last] = often, statistics
             for column, name in enumerate(UNSET, start=last):
                 out[:, column] = records.integers[name.removesuffix("_unset")] == MISSING
-            evidence = self.relations.judge(records) if judged is None else judged
-            out[:, n_numbers : n_numbers + len(EVIDENCE)] = evidence
+            put_evidence(out, self.spec, records, self.relations.judge(records) if judged is None else judged)
         if self.spec.time_of_day:
             angle = 2 * np.pi * (records.clock % DAY) / DAY
             out[:, n_numbers - 2] = np.sin(angle)
@@ -239,6 +238,25 @@ class ConnFeatures:
         self.rolling.restore(exported["rolling"])
         if self.rhythm is not None:
             self.rhythm.restore(exported["rhythm"])
+
+
+def put_evidence(
+    features: NDArray[np.float64], spec: FeatureSpec, records: Records, judged: NDArray[np.float64]
+) -> None:
+    """Put into features, which have all else, what a baseline says of their records.
+
+    Parameters
+    ----------
+    features : (n_records, n_columns) float64
+    spec : FeatureSpec
+    records : Records
+    judged : (n_records, n_evidence) float64
+        As `Relations.judge` gives it.
+    """
+    lately, of = (features[:, spec.columns.index(f"{kind}_connections_1h")] for kind in ("stream", "source"))
+    first, middle = len(spec.numbers), len(spec.numbers) + len(RELATIONS)
+    features[:, first:middle] = faded(judged[:, : len(RELATIONS)], records, lately, of)
+    features[:, middle : first + len(EVIDENCE)] = judged[:, len(RELATIONS) :]
 
 
 @lru_cache(maxsize=16)

@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 
 from oddlog_core.features.keys import joined, of_categories, of_integers
-from oddlog_core.features.relations import logarithms, place
+from oddlog_core.features.places import place
+from oddlog_core.features.relations import logarithms
 from oddlog_core.records import MISSING
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BLOCKS", "Chain", "Typical", "apart", "blocks"]
+__all__ = ["BLOCKS", "Chain", "Typical", "apart", "blocks", "most"]
 
 BLOCKS = 8
 """Stretches of a baseline that are judged by each other."""
@@ -98,11 +98,11 @@ class Chain:
             count = np.bincount(row, often).astype(np.int64)
             holders, holder = np.unique(context[first], return_inverse=True)
             total = np.bincount(holder, count).astype(np.int64)
-            kept = _most(total)
+            kept = most(total)
             # Not without its context: a value's count over a total of nothing is no probability.
             within = np.flatnonzero(np.isin(holder, kept))
-            most = within[_most(count[within])]
-            seen.append(np.stack([found[most], count[most]], axis=1))
+            rows = within[most(count[within])]
+            seen.append(np.stack([found[rows], count[rows]], axis=1))
             of_contexts.append(np.stack([holders, total, np.bincount(holder)], axis=1)[kept])
             remaining, values = [wider[first] for wider in remaining], values[first]
             often = np.ones(len(first), np.int64)
@@ -184,7 +184,7 @@ class Chain:
         )
 
 
-def _most(count: NDArray[np.int64]) -> NDArray[np.int64]:
+def most(count: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows with the largest counts, as many as are kept, in order."""
     return np.sort(np.argsort(-count, kind="stable")[:_MOST])
 
@@ -242,15 +242,15 @@ class Typical:
         rows, firsts, keys = [np.zeros(len(amounts), np.int64)], [np.zeros(1, np.int64)], []
         for context in contexts:
             found, first, row, count = np.unique(context, return_index=True, return_inverse=True, return_counts=True)
-            most = _most(count)
-            most = most[count[most] >= _FEWEST]
-            keys.append(found[most])
-            firsts.append(first[most])
+            kept = most(count)
+            kept = kept[count[kept] >= _FEWEST]
+            keys.append(found[kept])
+            firsts.append(first[kept])
             rows.append(row)
         whole = _usual(rows, amounts, None, narrowest)
         *_, expected = _usual(rows, amounts, blocks(len(amounts)), narrowest)
-        kept = [usual[first].astype(np.float32) for usual, first in zip(whole, firsts, strict=True)]
-        return cls(keys, kept, narrowest), expected
+        usual = [of_all[first].astype(np.float32) for of_all, first in zip(whole, firsts, strict=True)]
+        return cls(keys, usual, narrowest), expected
 
     def expected(self, contexts: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
         """Mean and standard deviation to expect, (n, 2, n_amounts), in the narrowest context that is known."""

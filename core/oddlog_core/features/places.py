@@ -4,23 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from oddlog_core.features.addresses import scope
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["Places", "local_time"]
+    from oddlog_core.records import Categories
+
+__all__ = ["INTERNET", "Places", "kinds", "local_time", "place"]
 
 _MOST_KNOWN = 1 << 16
 _QUARTER = 900_000_000
 # 2242: a time out of all bounds, as a damaged record may have, gets the offset of the nearest moment that has one.
 _LAST_QUARTER = 2**33 // 900
+
+
+_INTERNAL, INTERNET, _MULTICAST, _NAMELESS = range(4)
+_PLACES = ("inside", "internet", "multicast", "unknown")
+
+
+@lru_cache(maxsize=1 << 16)
+def _kind(address: str) -> int:
+    """Where an address is. What is new among the hosts of the network is much, among those of the internet little."""
+    try:
+        private, group = scope(address)
+    except ValueError:
+        return _NAMELESS
+    if group or address.endswith(".255"):
+        return _MULTICAST
+    return _INTERNAL if private else INTERNET
+
+
+def place(address: str) -> str:
+    """Where an address is: ``inside``, ``internet``, ``multicast`` or ``unknown``."""
+    return _PLACES[_kind(address)]
+
+
+def kinds(column: Categories) -> NDArray[np.int64]:
+    """Number of the `place` of each record's address, (n,)."""
+    return np.array([*map(_kind, column.values), _NAMELESS], np.int64)[column.codes]
 
 
 @dataclass(frozen=True, slots=True)

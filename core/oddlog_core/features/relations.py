@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
-from oddlog_core.features.habits import BLOCKS, Chain, Typical, apart, blocks
+from oddlog_core.features.acquaintance import ENOUGH, Acquaintance
+from oddlog_core.features.habits import Chain, Typical
 from oddlog_core.features.keys import joined, of_categories, of_integers
+from oddlog_core.features.places import INTERNET, kinds
 from oddlog_core.features.rhythm import failed
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.records import MISSING
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oddlog_core.records import Categories, Records
+    from oddlog_core.records import Records
 
-__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "logarithms", "place"]
+__all__ = ["AMOUNTS", "RELATIONS", "UNLIKE", "Among", "Relations", "faded", "logarithms"]
 
 RELATIONS = ("new_destination", "new_service", "new_source", "new_pair")
 """How much less likely than usual for such a connection each is, in nats, or in standard deviations where those are
@@ -32,37 +32,19 @@ service, the destination for this source at all. A source that the baseline neve
 
 AMOUNTS = ("duration", "orig_bytes", "resp_bytes")
 UNLIKE = tuple(f"unlike_{name}" for name in AMOUNTS)
-"""How many standard deviations each amount is from what is typical of this source, destination and service."""
+"""How unlike those of this source, destination and service each amount is, in nats: how far from what is typical, and
+how rare amounts of about its size are."""
 
 Among = Literal["source", "destination", "port"]
 _AMONG: tuple[Among | None, ...] = (None, "port", "destination", "source")
 
 # Standard deviations of surprises, in nats, and of logarithms: less is no habit but rounding.
 _LEAST_SURPRISE, _LEAST_SPREAD = 1.0, 0.1
+# Student's t for what is far from the typical: a normal distribution would let one amount drown all else.
+_DEGREES = 2.0
+# Amounts that differ by less than a factor of the square root of 2 are of about one size.
+_SIZE = np.log(2) / 2
 _NEW_SOURCE = RELATIONS.index("new_source")
-_INTERNAL, _EXTERNAL, _MULTICAST, _NAMELESS = range(4)
-_PLACES = ("inside", "internet", "multicast", "unknown")
-
-
-@lru_cache(maxsize=1 << 16)
-def _kind(address: str) -> int:
-    """Where an address is. What is new among the hosts of the network is much, among those of the internet little."""
-    try:
-        place = ip_address(address)
-    except ValueError:
-        return _NAMELESS
-    if place.is_multicast or address.endswith(".255"):
-        return _MULTICAST
-    return _INTERNAL if place.is_private else _EXTERNAL
-
-
-def place(address: str) -> str:
-    """Where an address is: ``inside``, ``internet``, ``multicast`` or ``unknown``."""
-    return _PLACES[_kind(address)]
-
-
-def _kinds(column: Categories) -> NDArray[np.int64]:
-    return np.array([*map(_kind, column.values), _NAMELESS], np.int64)[column.codes]
 
 
 class _Question(NamedTuple):
@@ -77,7 +59,7 @@ def _questions(records: Records) -> tuple[dict[str, _Question], list[NDArray[np.
     """What is asked of each connection, and the contexts of its amounts, widest first."""
     source, destination = (of_categories(records.categories[f"id.{end}_h"]) for end in ("orig", "resp"))
     port = joined(of_categories(records.categories["proto"]), of_integers(records.integers["id.resp_p"]))
-    kind = of_integers(_kinds(records.categories["id.resp_h"]))
+    kind = of_integers(kinds(records.categories["id.resp_h"]))
     service, all_ = joined(port, kind), np.zeros(len(records), np.int64)
     from_source, at_destination = joined(source, service), joined(destination, port)
     from_source_there = joined(source, kind)
@@ -111,15 +93,22 @@ class Relations:
         By name in `RELATIONS`.
     usual : mapping of str to Typical
         How surprising each relation usually is.
+    sizes : mapping of str to Chain
+        Of `AMOUNTS`, which are often two or three sizes and nothing between: how far is then not how rare.
     amounts : Typical
-        Of the logarithms of `AMOUNTS`.
+        Of the logarithms of `AMOUNTS`, then of how surprising their sizes are.
+    sources, hosts : Acquaintance
+        Hosts as sources, and as either end.
     newcomer : float
-        Nats that a connection of a new source is worth: minus the logarithm of how many of the baseline's were such.
+        Nats that it is worth that a source came lately, or is new: minus the logarithm of how many were such.
     """
 
     chains: Mapping[str, Chain]
     usual: Mapping[str, Typical]
+    sizes: Mapping[str, Chain]
     amounts: Typical
+    sources: Acquaintance
+    hosts: Acquaintance
     newcomer: float
 
     @classmethod
@@ -142,11 +131,15 @@ class Relations:
                 _end_to_end([part.usual for part in parts]), surprise[:, None], _LEAST_SURPRISE
             )
             columns.append(_beyond(surprise, expected))
-        logged = np.concatenate([_carried(batch) for batch in baseline])
-        amounts, expected = Typical.learn(_end_to_end(contexts), logged, _LEAST_SPREAD)
-        alone = _alone(np.concatenate([_source(questions) for questions in asked]))
-        relations = cls(chains, usual, amounts, float(-np.log((alone.sum() + 1) / (len(alone) + 1))))
-        return relations, relations._together(columns, alone, _unlike(logged, expected))
+        logged, wider = np.concatenate([_carried(batch) for batch in baseline]), _end_to_end(contexts)
+        learned = {name: Chain.learn(wider[::-1], size) for name, size in zip(AMOUNTS, _sizes(logged), strict=True)}
+        sizes = {name: chain for name, (chain, _) in learned.items()}
+        seen = _seen(logged, [surprise for _, surprise in learned.values()])
+        amounts, expected = Typical.learn(wider, seen, _LEAST_SPREAD)
+        sources, seen_in = Acquaintance.learn(np.concatenate([_source(questions) for questions in asked]))
+        newcomer = float(-np.log(((seen_in < ENOUGH).sum() + 1) / (len(seen_in) + 1)))
+        relations = cls(chains, usual, sizes, amounts, sources, Acquaintance.of(baseline), newcomer)
+        return relations, relations._together(columns, seen_in[:, 0], _unlike(seen, expected))
 
     def judge(self, records: Records) -> NDArray[np.float64]:
         """Judge connections by the baseline.
@@ -154,7 +147,7 @@ class Relations:
         Returns
         -------
         (n, 7) float64
-            `RELATIONS`, below 0 where a connection is likelier than usual; `UNLIKE`, 0 where the amount is unset.
+            `RELATIONS`, below 0 where a connection is likelier than usual; `UNLIKE`, 0 where nothing could be carried.
         """
         questions, contexts = _questions(records)
         columns = []
@@ -162,16 +155,23 @@ class Relations:
             asked = questions[name]
             surprise = self.chains[name].surprise(asked.contexts, asked.value)
             columns.append(_beyond(surprise, self.usual[name].expected(asked.usual)))
-        never = self.chains["new_service"].often([_source(questions)], questions["new_service"].value)[:, 1] == 0
-        return self._together(columns, never, _unlike(_carried(records), self.amounts.expected(contexts)))
+        logged = _carried(records)
+        surprises = [
+            self.sizes[name].surprise(contexts[::-1], size) for name, size in zip(AMOUNTS, _sizes(logged), strict=True)
+        ]
+        unlike = _unlike(_seen(logged, surprises), self.amounts.expected(contexts))
+        return self._together(columns, self.sources.seen_in(_source(questions)), unlike)
 
     def _together(
-        self, columns: Sequence[NDArray[np.float64]], new: NDArray[np.bool_], unlike: NDArray[np.float64]
+        self, columns: Sequence[NDArray[np.float64]], seen_in: NDArray[np.int64], unlike: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """All evidence; a new source's is that it is new."""
+        """All evidence, given in how many stretches of the baseline each record's source was.
+
+        Of one that came lately, or never was there, that is all there is to say: what it never did tells nothing.
+        """
         relations = np.stack(columns, axis=1)
-        relations[new] = 0.0
-        relations[new, _NEW_SOURCE] = self.newcomer
+        relations[seen_in < ENOUGH] = 0.0
+        relations[seen_in < ENOUGH, _NEW_SOURCE] = self.newcomer
         return np.concatenate([relations, unlike], axis=1)
 
     def often(self, records: Records) -> dict[str, NDArray[np.int64]]:
@@ -182,7 +182,7 @@ class Relations:
     def typical(self, records: Records) -> NDArray[np.float64]:
         """`AMOUNTS` that are typical of such connections, (n, 3), in microseconds and bytes."""
         _, contexts = _questions(records)
-        return np.expm1(self.amounts.expected(contexts)[:, 0])
+        return np.expm1(self.amounts.expected(contexts)[:, 0, : len(AMOUNTS)])
 
     def among(self, records: Records) -> list[Among | None]:
         """Whose typical amounts those are: of this source there, of all sources there, of the port, or of all."""
@@ -191,9 +191,15 @@ class Relations:
 
     def save(self, path: Path) -> None:
         """Write a file that NumPy opens as it opens its own .npz."""
-        parts = {"amounts": self.amounts.arrays(), "newcomer": {"nats": np.array([self.newcomer])}}
+        known = {
+            "sources": self.sources.stretches,
+            "hosts": self.hosts.stretches,
+            "newcomer": np.array([self.newcomer]),
+        }
+        parts = {"amounts": self.amounts.arrays(), "known": known}
         parts |= {f"chain-{name}": chain.arrays() for name, chain in self.chains.items()}
         parts |= {f"usual-{name}": usual.arrays() for name, usual in self.usual.items()}
+        parts |= {f"sizes-{name}": chain.arrays() for name, chain in self.sizes.items()}
         write_tables(path, parts)
 
     @classmethod
@@ -202,7 +208,10 @@ class Relations:
         parts = read_tables(path)
         chains = {name: Chain.of_arrays(parts[f"chain-{name}"]) for name in RELATIONS}
         usual = {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in RELATIONS}
-        return cls(chains, usual, Typical.of_arrays(parts["amounts"]), float(parts["newcomer"]["nats"][0]))
+        sizes = {name: Chain.of_arrays(parts[f"sizes-{name}"]) for name in AMOUNTS}
+        amounts, known = Typical.of_arrays(parts["amounts"]), parts["known"]
+        sources, hosts = Acquaintance(known["sources"]), Acquaintance(known["hosts"])
+        return cls(chains, usual, sizes, amounts, sources, hosts, float(known["newcomer"][0]))
 
 
 def _end_to_end(batches: Sequence[Sequence[NDArray[np.int64]]]) -> list[NDArray[np.int64]]:
@@ -214,17 +223,53 @@ def _source(questions: Mapping[str, _Question]) -> NDArray[np.int64]:
     return questions["new_service"].contexts[0]
 
 
-def _alone(sources: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether a baseline's records are of a source that is new to it, each stretch judged as if it were new."""
-    _, row = np.unique(sources, return_inverse=True)
-    block = blocks(len(sources))
-    inside = np.bincount(row * BLOCKS + block, minlength=(row.max(initial=-1) + 1) * BLOCKS).reshape(-1, BLOCKS)
-    return np.asarray(apart(inside)[row, block] == 0)
-
-
 def _beyond(surprise: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((surprise - expected[:, 0, 0]) / expected[:, 1, 0])
 
 
-def _unlike(logged: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.nan_to_num((logged - expected[:, 0]) / expected[:, 1])
+def _sizes(logged: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Of each of `AMOUNTS`, a key for its size; one for all that is nan."""
+    sizes = np.where(np.isnan(logged), -1.0, np.floor(logged / _SIZE))
+    return [of_integers(column) for column in np.ascontiguousarray(sizes.T.astype(np.int64))]
+
+
+def _seen(logged: NDArray[np.float64], surprises: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Logarithms, and how surprising their sizes are, (n, 6), nan where nothing could be carried."""
+    surprise = np.where(np.isnan(logged), np.nan, np.stack(surprises, axis=1))
+    return np.concatenate([logged, surprise], axis=1)
+
+
+def _unlike(seen: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far amounts are and how rare, less what is usual, (n, 3), in nats."""
+    n = len(AMOUNTS)
+    apart = (seen[:, :n] - expected[:, 0, :n]) / expected[:, 1, :n]
+    far = np.log1p(apart * apart / _DEGREES) * ((_DEGREES + 1.0) / 2.0)
+    rare = np.maximum(seen[:, n:] - expected[:, 0, n:], 0.0)
+    return np.asarray(np.nan_to_num(far + rare))
+
+
+def faded(
+    relations: NDArray[np.float64], records: Records, lately: NDArray[np.float64], of: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Relations, less what the last hour has made usual.
+
+    A server on the internet moves, and is then asked again and again; what is new inside the network stays so, as does
+    what gets no answer. To how likely the baseline calls a connection comes its share of what the source did lately, as
+    a cache does in a model of language (Kuhn and De Mori, A cache-based natural language model for speech recognition,
+    1990).
+
+    Parameters
+    ----------
+    relations : (n, len(RELATIONS)) float64
+    records : Records
+    lately, of : (n,) float64
+        Damped numbers of connections before each: from its source to its service, and from its source.
+    """
+    local = records.categories["local_resp"]
+    outside = kinds(records.categories["id.resp_h"]) == INTERNET
+    outside &= ~np.array([*(value == "T" for value in local.values), False])[local.codes]
+    rows = np.flatnonzero(outside & (lately > 0) & ~failed(records))
+    share = lately[rows] / (of[rows] + 1.0)
+    out = relations.copy()
+    out[rows] = -np.log(np.exp(-relations[rows]) + share[:, None])
+    return out

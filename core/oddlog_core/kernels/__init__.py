@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from oddlog_core.kernels._jit import COMPILED, Compiled
+from oddlog_core.kernels._jit import COMPILED, KERNELS, Compiled
 
 __all__ = ["Compiled", "compile_all"]
 
@@ -20,4 +20,6 @@ def compile_all() -> list[Compiled]:
     """
     for module in iter_modules(__path__, f"{__name__}."):
         import_module(module.name)
+    for kernel in KERNELS:
+        kernel.load()
     return list(COMPILED)

@@ -1,4 +1,4 @@
-"""How every kernel is compiled: once, when imported, from its explicit signature, and cached on disk."""
+"""How every kernel is compiled: once, when first called, from its explicit signature, and cached on disk."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from numba.core.caching import (
     UserProvidedCacheLocator,
     UserWideCacheLocator,
 )
+from numba.core.compiler_lock import global_compiler_lock
 from numba.np import linalg
 
 from oddlog_core.errors import UncachedWarning
@@ -32,7 +33,7 @@ linalg.ensure_blas = _ensure_blas
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["COMPILED", "Compiled", "kernel"]
+__all__ = ["COMPILED", "KERNELS", "Compiled", "Lazy", "kernel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Compiled:
 
 
 COMPILED: list[Compiled] = []
-"""Every kernel of the modules that were imported."""
+"""Every kernel that was called."""
 
 
 def _cache_in(locator: type) -> type[FunctionCache]:
@@ -139,6 +140,9 @@ class _Caches(NullCache):
 def kernel(signature: str, **options: Any) -> Callable[..., Any]:
     """`numba.njit` with `nogil` and an on-disk cache, which may be read-only, missing, full or torn.
 
+    It is compiled for the explicit signature, or found in a cache, when it is first called or `Lazy.load` is: a start
+    that needs a dozen of all kernels waits for a dozen. What other kernels call is part of them in the cache.
+
     Warns
     -----
     UncachedWarning
@@ -147,21 +151,60 @@ def kernel(signature: str, **options: Any) -> Callable[..., Any]:
 
     def compile_(function: Callable[..., Any]) -> Any:
         dispatcher: Any = njit(nogil=True, error_model="numpy", **options)(function)
-        if config.DISABLE_JIT:
-            return dispatcher
-        started = time.perf_counter()
-        # As njit does for a signature, with other caches than `cache=True`.
-        caches = dispatcher._cache = _Caches(function)
-        dispatcher.compile(signature)
-        dispatcher.disable_compile()
-        if caches.folder is None and all(one.folder for one in COMPILED):
-            # Said at the first such kernel only. numba resets what Python remembers of the warnings it has given.
-            _warn(caches.refusals)
-        name = f"{function.__module__}.{function.__name__}"
-        COMPILED.append(Compiled(name, time.perf_counter() - started, caches.found, caches.folder))
+        if not config.DISABLE_JIT:
+            KERNELS.append(Lazy(dispatcher, signature))
         return dispatcher
 
     return compile_
+
+
+class Lazy:
+    """A kernel that is not there yet.
+
+    Parameters
+    ----------
+    dispatcher : Dispatcher
+        What `njit` made of the function.
+    signature : str
+    """
+
+    def __init__(self, dispatcher: Any, signature: str) -> None:
+        self._dispatcher, self._signature = dispatcher, signature
+        # What numba asks for where it has nothing compiled: for a call from Python, and from another kernel.
+        dispatcher._compile_for_args, dispatcher.get_call_template = self._call, self._template
+
+    def _call(self, *_: Any) -> Any:
+        """What numba then calls with the same arguments."""
+        self.load()
+        return self._dispatcher
+
+    def _template(self, *types: Any) -> Any:
+        self.load()
+        return self._dispatcher.get_call_template(*types)
+
+    def load(self) -> None:
+        """Compile it, or find it in a cache; the first time, and of several threads one."""
+        dispatcher = self._dispatcher
+        with global_compiler_lock:
+            if dispatcher.signatures:
+                return
+            started = time.perf_counter()
+            # As njit does for a signature, with other caches than `cache=True`.
+            caches = dispatcher._cache = _Caches(dispatcher.py_func)
+            dispatcher.compile(self._signature)
+            dispatcher.disable_compile()
+            del dispatcher._compile_for_args, dispatcher.get_call_template
+            seconds = time.perf_counter() - started
+            first = caches.folder is None and all(one.folder for one in COMPILED)
+            name = f"{dispatcher.py_func.__module__}.{dispatcher.py_func.__name__}"
+            COMPILED.append(Compiled(name, seconds, caches.found, caches.folder))
+        if first:
+            # Said at the first such kernel only. numba resets what Python remembers of the warnings it has given.
+            _warn(caches.refusals)
+
+
+KERNELS: list[Lazy] = []
+"""Every kernel of the modules that were imported."""
 
 
 def _warn(refusals: list[str]) -> None:

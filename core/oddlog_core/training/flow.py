@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from oddlog_core.features.conn import TIME_OF_DAY
-from oddlog_core.features.relations import RELATIONS
 from oddlog_core.training import captured
 from oddlog_core.training.architectures import ARCHITECTURES
 from oddlog_core.training.onnx_files import exported
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from oddlog_core.features.conn import FeatureSpec, Scaling
     from oddlog_core.options import FlowOptions
 
-__all__ = ["Epoch", "FlowAutoencoder", "Resident", "export", "fit", "train"]
+__all__ = ["Epoch", "FlowAutoencoder", "Resident", "export", "fit", "inside", "train"]
 
 LEARNING_RATE = {"adam": 5e-3, "sgd": 5e-2}
 # The rate rises by this power of how much larger a batch is.
@@ -40,9 +39,6 @@ _PATIENCE = 5
 _TOGETHER = 10 * np.log(2)
 _RARE = 0.99
 _LEAST_ERROR = 0.05
-# Student's t with three degrees of freedom for what is unlike the usual amounts: a normal distribution would let one
-# amount drown all else.
-_DEGREES = 3.0
 _FURTHEST = 8.0
 # Logits beyond are as good as certain, and their exponentials stay finite.
 _SUREST = 30.0
@@ -77,7 +73,6 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
     def __init__(self, spec: FeatureSpec, scaling: Scaling, options: FlowOptions, sample: NDArray[np.float64]) -> None:
         super().__init__()
         self.n_numbers, self.n_amounts, self.n_evidence = len(spec.numbers), len(spec.amounts), len(spec.evidence)
-        self.n_relations = len(RELATIONS) if self.n_evidence else 0
         self.embedded, self.shares = options.architecture == "embedding", options.loss == "bce"
         sizes = torch.tensor([len(spec.names_of(column)) for column in spec.coded])
         slope = torch.tensor(1 / np.array(scaling.scale), dtype=torch.float32)
@@ -150,10 +145,8 @@ class FlowAutoencoder(nn.Module):  # type: ignore[misc]  # torch comes and goes 
         error, numbers, coded, narrow = self.errors(z, known, codes)
         nats = torch.log(error / self.rare + 1.0) * self.weight
         if self.n_evidence:
-            unlike = evidence[:, self.n_relations :]
-            unlike = torch.log(unlike * unlike / _DEGREES + 1.0) * ((_DEGREES + 1.0) / 2.0)
-            new = torch.clamp(evidence[:, : self.n_relations], min=0.0)
-            nats = torch.cat([nats[:, : self.n_numbers], new, unlike, nats[:, self.n_numbers :]], dim=1)
+            counted = torch.clamp(evidence, min=0.0)
+            nats = torch.cat([nats[:, : self.n_numbers], counted, nats[:, self.n_numbers :]], dim=1)
         # A product, not a sum: its order of addition does not depend on the batch size.
         return torch.matmul(nats, self.ones).squeeze(1), nats, numbers, coded, narrow
 
@@ -318,3 +311,31 @@ def export(model: FlowAutoencoder, n_columns: int) -> bytes:
     """The model as one ONNX file: ``features`` in, float64; score, error, numbers, codes and bottleneck out."""
     example = torch.zeros(2, n_columns, dtype=torch.float64)
     return exported(model, "features", example, ["score", "error", "numbers", "codes", "bottleneck"])
+
+
+def inside(model: FlowAutoencoder) -> tuple[bytes, dict[str, NDArray[Any]]]:
+    """The network alone as an ONNX file, and what kernels need to do what stands around it in the whole one.
+
+    Of a model that embeds codes.
+
+    Returns
+    -------
+    network : bytes
+        ``inputs`` in, float32; ``outputs`` and bottleneck out.
+    around : dict of str to array
+        ``slope``, ``intercept``, ``table``, ``rare`` and ``weight`` of float32; ``offsets``, where the codes of each
+        column begin, and end; ``limits``, which are bounds of scaled numbers, and of logits.
+    """
+    table = model.table.weight.detach()
+    network = exported(
+        model.body,
+        "inputs",
+        torch.zeros(2, model.n_numbers + len(model.sizes) * table.shape[1]),
+        ["outputs", "bottleneck"],
+    )
+    around = {name: getattr(model, name).numpy() for name in ("slope", "intercept", "rare", "weight")}
+    around["table"] = table.numpy()
+    around["offsets"] = np.append(model.offset.numpy(), len(table))
+    bounds = (0.0, 1.0) if model.shares else (-_FURTHEST, _FURTHEST)
+    around["limits"] = np.array([*bounds, _SUREST], np.float32)
+    return network, around

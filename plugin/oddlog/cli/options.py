@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ __all__ = [
     "out_option",
     "progress",
     "read_count_lines",
+    "without_pandas",
 ]
 
 STARTER = "starter"
@@ -79,6 +81,31 @@ def progress() -> Progress:
     console = Console(stderr=True)
     # Where there is no terminal, what is left behind would be an empty line.
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+class _Absent:
+    """Says that there is no pandas, in the place of what would find it."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
+def without_pandas() -> None:
+    """Spare Arrow the import of pandas, which it makes to ask of every array whether it is one of pandas'.
+
+    Told once that there is none it asks no more; what needs pandas still imports it.
+    """
+    if "pandas" in sys.modules:
+        return
+    sys.meta_path.insert(0, _Absent)
+    try:
+        import pyarrow as pa
+
+        pa.array((0,))
+    finally:
+        sys.meta_path.remove(_Absent)
 
 
 def read_count_lines(count: ReadCount) -> Iterable[str]:

@@ -16,6 +16,7 @@ from oddlog.cli.options import (
     out_option,
     progress,
     read_count_lines,
+    without_pandas,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def score(
     Example:
         oddlog score office/2024-02-01 --bundle office-bundle --out found
     """  # noqa: D301 - click wants the character, not the two signs
+    without_pandas()
     from oddlog_core.bundle import read_bundle
 
     from oddlog import archive

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
+from oddlog_core.kernels.columns import filled
 from oddlog_core.records import MISSING, MISSING_CODE, Categories, Records
 
-from oddlog.logs.frames import to_zat
 from oddlog.logs.schema import LABEL, SCHEMAS, TYPES
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ Order = Literal["end", "start"]
 """Whether a conn log is in the order its connections ended, as Zeek writes it, or in the order they started."""
 
 _MOST = 2**44
+_ALL_SET = np.zeros(0, np.uint8)
 _FURTHEST = 9e12
 
 
@@ -122,6 +123,9 @@ class Batch:
 
     def dataframe(self) -> pd.DataFrame:
         """Make the frame that zat's `LogToDataFrame` makes of these records, indexed by ``ts``."""
+        # pandas takes a third of a second to import, and nothing else here needs it.
+        from oddlog.logs.frames import to_zat  # noqa: PLC0415
+
         return to_zat(self.table, TYPES[self.log]).set_index("ts")
 
 
@@ -131,14 +135,16 @@ def _codes(column: pa.Array) -> NDArray[np.int32]:
 
 def _whole(column: pa.Array, unset: int = MISSING) -> NDArray[np.int64]:
     # Always a copy: Arrow's memory is read-only, which kernels with explicit signatures refuse.
-    plain = column.view(pa.int64()) if pa.types.is_temporal(column.type) else column
-    values = plain.fill_null(0).to_numpy()
-    if values.dtype == np.uint64:
-        whole: NDArray[np.int64] = np.minimum(values, np.uint64(_MOST)).view(np.int64)
-    else:
-        whole = values.astype(np.int64)
-    if plain.null_count:
-        whole[plain.is_null().to_numpy(zero_copy_only=False)] = unset
+    if column.type.bit_width == 64 and len(column):
+        valid, data = column.buffers()
+        values = np.frombuffer(data, np.int64, len(column), 8 * column.offset)
+        bits = np.frombuffer(valid, np.uint8) if column.null_count else _ALL_SET
+        most = _MOST if pa.types.is_uint64(column.type) else 0
+        whole: NDArray[np.int64] = filled(values, bits, column.offset, most, unset)
+        return whole
+    whole = column.fill_null(0).to_numpy().astype(np.int64)
+    if column.null_count:
+        whole[column.is_null().to_numpy(zero_copy_only=False)] = unset
     return whole
 
 

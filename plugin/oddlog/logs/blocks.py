@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_BYTES", "Damage", "blocks"]
 
-BLOCK_BYTES = 4 << 20
-"""Bytes that are decoded at once: more is no faster, and costs memory."""
+BLOCK_BYTES = 2 << 20
+"""Bytes that are decoded at once: twice as many are faster by a sixtieth, and cost 90 MB."""
 
 _COMPRESSED = 1 << 18
-# Small enough that the same memory is used again: the pages of fresh 4 MiB took longer to come by than to fill.
+# Small enough that the same memory is used again: the pages of fresh 4 MB took longer to come by than to fill.
 _INFLATED = 1 << 17
 _INFLATERS: dict[bytes, Callable[[], Any]] = {
     b"\x1f\x8b": lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),

@@ -101,8 +101,12 @@ class Lines:
         """Pick the lines that `keep` marks, and move them together."""
         if keep.all():
             return self
-        if not keep.any():
+        kept = np.flatnonzero(keep)
+        if not len(kept):
             return self.slice(0, 0)
+        if kept[-1] - kept[0] + 1 == len(kept):
+            # A header before them, or Zeek's last line after.
+            return self.slice(int(kept[0]), int(kept[-1]) + 1)
         lengths = self.ends - self.starts + 1
         data = np.frombuffer(self.data, np.uint8)[np.repeat(keep, lengths)].tobytes()
         after = np.cumsum(lengths[keep])

@@ -81,7 +81,9 @@ def plain_rows(lines: Lines, header: Header, log: str) -> tuple[pa.RecordBatch, 
     names = {place: name for name, place in position.items() if name in ZEEK_TYPES[log]}
     kinds = [_kind(log, names[i]) if i in names else cells.SKIP for i in range(len(header.fields))]
     columns, odd = _columns(data, starts, afters, kinds, unset[0], spelled=False)
-    columns = [meant(column, header.empty_field) for column in columns]
+    # The bytes without which no text can mean anything else: looked for in all at once, not in every column.
+    if b"\\" in lines.data or header.empty_field[:1].encode() in lines.data:
+        columns = [meant(column, header.empty_field) for column in columns]
     named = dict(zip((names[i] for i, kind in enumerate(kinds) if kind != cells.SKIP), columns, strict=True))
     plain[plain] = ~odd
     return _table(log, named, odd), plain

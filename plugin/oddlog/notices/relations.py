@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oddlog_core.features.relations import RELATIONS, place
+from oddlog_core.features.places import place
+from oddlog_core.features.relations import RELATIONS
 
 from oddlog.notices.amounts import number_words
 from oddlog.notices.clause import listed, plain, service

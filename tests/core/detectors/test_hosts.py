@@ -16,6 +16,7 @@ from oddlog_core.detectors.contract import FitOptions
 from oddlog_core.detectors.hosts import HostsDetector
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.dce_rpc import COUNTS
+from oddlog_core.span import split
 from road import answer, batches_cut
 from sklearn.cluster import KMeans
 
@@ -58,17 +59,20 @@ def test_scores_are_distances_to_the_nearest_saved_centroid(tmp_path):
     npt.assert_allclose([found[key] for key in expected], [*expected.values()], atol=1e-11)
 
 
-def test_what_is_learned_is_k_means_of_z_scored_logarithms_of_the_earlier_windows(tmp_path):
+def test_what_is_learned_is_k_means_of_z_scored_logarithms_of_all_windows(tmp_path):
     learned = saved(tmp_path)
-    windows = sorted({number for number, _ in profiles(BASELINE)})
-    before = set(windows[: len(windows) // 2])
-    train = np.log1p([counts for (number, _), counts in profiles(BASELINE).items() if number in before])
+    train = np.log1p([*profiles(BASELINE).values()])
     npt.assert_allclose(learned["mean"], train.mean(axis=0))
     npt.assert_allclose(learned["scale"], train.std(axis=0))
     model = KMeans(5, n_init=10, random_state=0).fit((train - train.mean(axis=0)) / train.std(axis=0))
     npt.assert_allclose(sorted(learned["centroids"]), sorted(model.cluster_centers_.tolist()), atol=1e-9)
     assert sorted(learned["sizes"]) == sorted(np.bincount(model.labels_))
-    assert len(FITTED.held_back) == len(profiles(BASELINE)) - len(train)
+
+
+def test_what_is_held_back_is_scored_by_what_the_windows_before_it_taught():
+    since = split([BASELINE], 0.5)[1][0].clock[0]
+    later = np.array([counts for (number, _), counts in profiles(BASELINE).items() if number * WINDOW >= since])
+    npt.assert_array_equal(FITTED.held_back, FITTED.before.detector._distance(later)[0])
 
 
 def test_scores_a_day_are_host_windows_a_day():

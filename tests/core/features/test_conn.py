@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from inventions import CUTS, SECOND, pieces
 from naive import mean_std
 from oddlog_core.features.conn import NUMBERS, ROLLED, ROLLING, ConnFeatures, FeatureSpec, learn_spec
+from oddlog_core.features.relations import RELATIONS, UNLIKE, Relations
+from oddlog_core.features.rhythm import learn_usual
 from oddlog_core.kernels.rolling import LARGEST
 
 SPEC = FeatureSpec(
@@ -182,3 +184,29 @@ def test_devices_are_told_apart_by_kind_where_a_log_names_them():
 def test_addresses_are_no_devices(host):
     spec = learn_spec([records("conn", [{"id.orig_h": host, "id.resp_h": host}] * 2)])
     assert "orig_device" not in spec.columns
+
+
+def test_evidence_is_what_the_baseline_says_less_what_the_last_hour_has_made_usual():
+    whole = office("conn", 600, seed=5)
+    spec, (relations, _) = learn_spec([whole], "full"), Relations.learn([whole])
+    asked = {"id.orig_h": "10.0.0.3", "id.resp_p": 53, "proto": "udp", "conn_state": "SF", "orig_bytes": 40}
+    log = records(
+        "conn",
+        [
+            {"ts": MONDAY + i * SECOND, "id.resp_h": host, **asked}
+            for i in range(40)
+            for host in ("8.8.8.8", "10.0.9.9")
+        ],
+    )
+    matrix = ConnFeatures(spec, learn_usual([whole]), relations).transform(log)
+    columns = dict(zip(spec.columns, matrix.T, strict=True))
+    said = dict(zip((*RELATIONS, *UNLIKE), relations.judge(log).T, strict=True))
+    for name in UNLIKE:
+        npt.assert_array_equal(columns[name], said[name])
+    for name in RELATIONS:
+        outside, inside = columns[name][::2], columns[name][1::2]
+        npt.assert_array_equal(inside, said[name][1::2])
+        assert outside[0] == said[name][0]
+        assert (outside[1:] < said[name][2::2]).all()
+    assert max(columns[name][0] for name in RELATIONS) > 2
+    assert max(columns[name][-2] for name in RELATIONS) < 1

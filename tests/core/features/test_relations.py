@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inventions import CUTS, SECOND, pieces
 from oddlog_core.features import habits
-from oddlog_core.features.relations import AMOUNTS, RELATIONS, UNLIKE, Relations
+from oddlog_core.features.relations import AMOUNTS, RELATIONS, UNLIKE, Relations, faded
 from oddlog_core.records import Categories
 
 LATER = office("conn", 200, seed=8, start=MONDAY + 2 * DAY)
@@ -62,11 +62,18 @@ def test_what_the_baseline_never_saw_scores_higher_than_what_is_usual(learned, c
 
 @pytest.mark.parametrize("name", AMOUNTS)
 @pytest.mark.parametrize("factor", [1e4, 1e-3])
-def test_amounts_of_another_size_are_many_deviations_off_on_the_side_they_are(learned, name, factor):
+def test_amounts_of_another_size_are_unlike_the_usual(learned, name, factor):
     found = judged(learned[1], usual(), usual(**{name: int(usual()[name] * factor)}))[f"unlike_{name}"]
-    assert abs(found[0]) < 2
-    assert np.sign(found[1]) == np.sign(np.log(factor))
-    assert abs(found[1]) > 3
+    assert found[1] > found[0] + 6
+
+
+def test_of_amounts_that_are_one_of_two_sizes_what_lies_between_is_the_odd_one():
+    rng = np.random.default_rng(6)
+    sent = np.where(rng.random(2000) < 0.5, 40, 40_000)
+    log = records("conn", [usual(ts=MONDAY + i * SECOND, orig_bytes=int(n)) for i, n in enumerate(sent)])
+    relations, _ = Relations.learn([log])
+    found = judged(relations, *(usual(orig_bytes=n) for n in (40, 1300, 40_000)))["unlike_orig_bytes"]
+    assert found[1] > max(found[0], found[2]) + 4
 
 
 def test_an_amount_that_is_unset_is_not_unlike_any(learned):
@@ -77,7 +84,7 @@ def test_an_amount_that_is_unset_is_not_unlike_any(learned):
 def test_a_connection_that_came_to_nothing_is_not_unlike_any_though_it_carried_nothing(learned):
     nothing = {"orig_bytes": 0, "resp_bytes": 0, "duration": 3 * SECOND}
     found = judged(learned[1], *(usual(conn_state=state, **nothing) for state in ("SF", "S0", "REJ")))
-    assert abs(found["unlike_orig_bytes"][0]) > 3
+    assert found["unlike_orig_bytes"][0] > 6
     for name in UNLIKE:
         assert (found[name][1:] == 0).all()
 
@@ -110,6 +117,28 @@ def test_a_surprise_counts_less_where_surprises_vary():
     relations, _ = Relations.learn([records("conn", rows)])
     found = judged(relations, *(usual(**{"id.orig_h": f"10.0.0.{i}", "id.resp_h": "10.0.1.251"}) for i in range(2)))
     assert found["new_pair"][0] > found["new_pair"][1] + 2
+
+
+def fading(lately, of, nats=8.0, **changed):
+    """Nats left of as many for each relation of a connection to the internet."""
+    record = records("conn", [usual(**{"id.resp_h": "8.8.8.8", **changed})])
+    left = faded(np.full((1, len(RELATIONS)), nats), record, np.array([lately]), np.array([of]))
+    assert (left == left[0, 0]).all()
+    return left[0, 0]
+
+
+def test_what_is_new_on_the_internet_fades_by_its_share_of_what_the_source_did_lately():
+    assert fading(0.0, 500.0) == 8.0
+    left = [fading(lately, 500.0) for lately in (1.0, 10.0, 100.0, 500.0)]
+    npt.assert_allclose(left, [-np.log(np.exp(-8) + lately / 501) for lately in (1, 10, 100, 500)])
+    assert fading(100.0, 500.0, nats=-2.0) < -2.0
+
+
+@pytest.mark.parametrize(
+    "changed", [{"id.resp_h": "10.0.1.77"}, {"local_resp": "T"}, {"conn_state": "S0"}, {"id.resp_h": "224.0.0.9"}]
+)
+def test_what_is_new_inside_or_gets_no_answer_does_not_fade(changed):
+    assert fading(400.0, 500.0, **changed) == 8.0
 
 
 def test_the_baselines_own_records_are_about_as_usual_as_later_ones(learned):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from itertools import cycle
+from typing import get_args
 
 import numpy as np
 import numpy.testing as npt
 import pytest
 from baselines import DAY, MONDAY, office
 from oddlog_core.detectors.autoencoder import AutoencoderDetector, Learned
+from oddlog_core.detectors.inside import Inside
+from oddlog_core.detectors.session import open_model
 from oddlog_core.features.conn import ConnFeatures, learn_scaling, learn_spec
 from oddlog_core.features.relations import Relations
 from oddlog_core.features.rhythm import learn_usual
-from oddlog_core.options import FlowOptions
+from oddlog_core.options import FlowOptions, Loss
 from road import answer, batches_of
 
 torch = pytest.importorskip("torch")
@@ -39,7 +42,9 @@ def trained(request):
     options = FlowOptions(architecture, loss=loss, epochs=4)
     model, history = flow.train(FEATURES, SPEC, scaling, options, lambda _: None)
     learned = Learned(SPEC, scaling, architecture, USUAL)
-    return model, history, AutoencoderDetector(learned, RELATIONS, flow.export(model, FEATURES.shape[1]))
+    inside = Inside(SPEC, *flow.inside(model)) if architecture == "embedding" else None
+    exported = flow.export(model, FEATURES.shape[1])
+    return model, history, AutoencoderDetector(learned, RELATIONS, exported, inside=inside)
 
 
 def test_its_loss_falls(trained):
@@ -55,6 +60,15 @@ def test_torch_and_the_runtime_agree_on_every_output(trained):
     found = detector._session.run(None, {"features": rows})
     for ours, theirs in zip(found, expected, strict=True):
         npt.assert_allclose(ours, theirs.numpy(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", get_args(Loss))
+def test_the_inside_with_kernels_around_it_scores_as_the_file_does(loss):
+    scaling = learn_scaling(FEATURES, SPEC, to_one=loss == "bce")
+    model, _ = flow.train(FEATURES, SPEC, scaling, FlowOptions(loss=loss, epochs=2), lambda _: None)
+    rows = UNSEEN[:288]
+    (score,) = open_model(flow.export(model, rows.shape[1])).run(["score"], {"features": rows})
+    npt.assert_allclose(Inside(SPEC, *flow.inside(model)).score(rows), score, rtol=1e-5)
 
 
 def test_scores_are_equal_to_the_last_bit_at_every_batch_size(trained):

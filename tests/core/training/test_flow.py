@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from baselines import MONDAY, office
 from oddlog_core.features.conn import ConnFeatures, learn_scaling, learn_spec
-from oddlog_core.options import Architecture, FlowOptions, Loss
+from oddlog_core.options import Architecture, FlowOptions, Loss, Schedule
 
 torch = pytest.importorskip("torch")
 BASELINE = office("conn", 1200, seed=5, start=MONDAY)
@@ -25,15 +25,15 @@ def flow():
     return flow
 
 
-def prepared(loss):
-    spec = learn_spec([BASELINE])
+def prepared(loss, columns="rolling"):
+    spec = learn_spec([BASELINE], columns)
     features = ConnFeatures(spec).transform(BASELINE)
     return features, spec, learn_scaling(features, spec, to_one=loss == "bce")
 
 
-def trained(flow, **options):
+def trained(flow, columns="rolling", **options):
     told = []
-    features, spec, scaling = prepared(options.get("loss", "mse"))
+    features, spec, scaling = prepared(options.get("loss", "mse"), columns)
     model, history = flow.train(features, spec, scaling, FlowOptions(**(OPTIONS | options)), told.append)
     return features, model, history, told
 
@@ -50,15 +50,59 @@ def test_a_seed_gives_one_model_to_the_last_bit_whatever_ran_before(flow, archit
     assert history != other
 
 
-@pytest.mark.parametrize("loss", get_args(Loss))
+# Of `full`, test_architectures.py.
+@pytest.mark.parametrize(("columns", "loss"), [("base", "mse"), ("rolling", "bce")])
 @pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_the_exported_file_says_what_torch_says(flow, architecture, loss):
-    features, model, _, _ = trained(flow, architecture=architecture, loss=loss)
+def test_the_exported_file_says_what_torch_says(flow, architecture, columns, loss):
+    features, model, _, _ = trained(flow, columns, architecture=architecture, loss=loss)
     session = onnxruntime.InferenceSession(flow.export(model, features.shape[1]), providers=["CPUExecutionProvider"])
     with torch.no_grad():
         expected = [output.numpy() for output in model(torch.from_numpy(features[:48]))]
     for found, output in zip(session.run(None, {"features": features[:48]}), expected, strict=True):
         npt.assert_allclose(found, output, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["basic", "embedding"])
+@pytest.mark.parametrize("loss", get_args(Loss))
+def test_a_loss_is_what_its_name_says_of_numbers_and_of_codes(flow, loss, architecture):
+    features, model, _, _ = trained(flow, architecture=architecture, loss=loss)
+    with torch.no_grad():
+        z, known, _, codes = model.split(torch.from_numpy(features))
+        found = float(model.loss(z, known, codes))
+        numbers, expected, _ = (output.double().numpy() for output in model.reconstruct(z, codes))
+    seen, z, codes, last = known.numpy(), z.double().numpy(), codes.numpy(), model.sizes.numpy()
+
+    def entropy(share, guess):
+        guess = guess.clip(1e-6, 1 - 1e-6)
+        return -share * np.log(guess) - (1 - share) * np.log1p(-guess)
+
+    apart = np.abs(z - numbers)
+    of_numbers = entropy(z.clip(0, 1), numbers) if loss == "bce" else np.where(apart < 1, apart**2 / 2, apart - 0.5)
+    if architecture == "embedding":
+        columns = np.split(expected, model.offset.numpy()[1:], axis=1)
+        of_codes = [np.log(np.exp(x).sum(axis=1)) - x[range(len(x)), c] for x, c in zip(columns, codes.T, strict=True)]
+    else:
+        of_codes = entropy(codes / last, expected) if loss == "bce" else (codes / last - expected) ** 2
+    n, m = z.shape[1], codes.shape[1]
+    assert found == pytest.approx((n * np.mean(of_numbers * seen) + m * np.mean(of_codes)) / (n + m), rel=1e-4)
+
+
+@pytest.mark.parametrize("schedule", get_args(Schedule))
+def test_one_cycle_rises_and_ends_far_below_and_a_constant_rate_stays(flow, schedule):
+    options, rates = FlowOptions(schedule=schedule), []
+    optimizer, scheduler = flow._optimizer([torch.nn.Parameter(torch.zeros(()))], options, 100, 4096)
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step() if len(rates) < 100 else None
+    top = flow.LEARNING_RATE[options.optimizer]
+    if schedule == "one-cycle":
+        assert max(rates) == pytest.approx(top, rel=1e-3)
+        assert (np.diff(rates[:30]) > 0).all()
+        assert (np.diff(rates[30:]) < 0).all()
+        assert rates[-1] < rates[0] / 1000 < top / 1000
+    else:
+        assert len(set(rates[5:])) == 1
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])

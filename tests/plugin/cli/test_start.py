@@ -31,11 +31,21 @@ def test_the_help_loads_no_library_that_is_slow_to_load(process, tmp_path):
     assert said.err.strip() == "[]"
 
 
-def test_scoring_loads_no_torch(process, small_office, tmp_path):
+def test_scoring_loads_neither_torch_nor_pandas(process, small_office, tmp_path):
     said = process(["score", str(small_office.attacked), "--bundle", "starter", "--out", "found"], tmp_path, TELL)
     assert said.exit_code == 0, said.err
     assert "'pyarrow'" in said.err
-    assert "'torch'" not in said.err
+    assert not {"'torch'", "'pandas'"} & set(said.err.strip("[]\n").split(", "))
+
+
+def test_arrow_still_has_pandas_where_it_is_asked_for_it(process, tmp_path):
+    code = """
+from oddlog.cli.options import without_pandas
+without_pandas()
+import pyarrow as pa
+assert pa.array([1]).to_pandas().sum() == 1
+"""
+    assert process(["--help"], tmp_path, code).err == ""
 
 
 def test_a_sensor_without_torch_scores_all_three_logs(process, small_office, tmp_path):

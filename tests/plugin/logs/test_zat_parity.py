@@ -6,9 +6,11 @@ import gzip
 
 import pandas as pd
 import pandas.testing as pdt
+import pyarrow as pa
 import pytest
 from oddlog.errors import LogError
 from oddlog.logs import ZEEK_TYPES, ArrowLogToDataFrame, Decoder
+from oddlog.logs.schema import read_types
 from zat.log_to_dataframe import LogToDataFrame
 
 # zat's own reader uses it.
@@ -34,6 +36,16 @@ def test_every_real_tsv_log_reads_equal_to_zats_own(real_logs):
             _assert_same_text(frame[name], theirs[name], f"{path} {name}")
         compared += 1
     assert compared >= 185
+
+
+def test_types_are_those_of_zats_map():
+    arrow = {"UInt64": pa.uint64(), "UInt16": pa.uint16(), "Int32": pa.int32(), "float": pa.float64()}
+    arrow |= {"object": pa.string(), "category": pa.dictionary(pa.int32(), pa.string())}
+    zeek_types = [*LogToDataFrame().type_map, "string", "addr", "enum", "set[string]", "subnet"]
+    names = [f"field{i}" for i in range(len(zeek_types))]
+    for fields, types in [(names, zeek_types), (["uid", "fuid", "orig_fuids"], ["string", "string", "vector[string]"])]:
+        theirs = LogToDataFrame().pd_column_types(fields, types)
+        assert read_types(fields, types) == {name: arrow[kind] for name, kind in theirs.items()}
 
 
 def _dtypes(frame):
