@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
 from functools import partial
 
 import pytest
 from live import LOGS, SHARES, WINDOW, Office, Script, Sensor, notices, play, score
 from oddlog.config import Config
 from oddlog_core.bundle import read_bundle, write_bundle
+from witness import Killed
 
 DEFAULT = Config()
 
@@ -187,3 +189,27 @@ def test_where_logs_appear_in_the_order_of_their_clocks_so_do_incidents(
     _, incidents = read(tmp_path / "out" / "notice.log")
     assert b" after the incident of " in b"".join(incidents)
     assert incidents == until(by_default[1], max(json.loads(line)["ts"] for line in incidents))
+
+
+def die():
+    raise Killed
+
+
+@pytest.mark.parametrize("at", [1, 13, 29])
+def test_killed_with_all_that_the_queue_remembers_it_says_what_an_undisturbed_run_says(
+    office, starter_bundle, tmp_path, at
+):
+    logs = []
+    for name, deaths in (("undisturbed", []), ("killed", [die])):
+        (tmp_path / name).mkdir()
+        sensor = Sensor(office, tmp_path / name / "logs")
+        actions = written(sensor)
+        script = Script([*actions[:at], *deaths, *actions[at:]])
+        script.settle()
+        with suppress(Killed):
+            play(office, tmp_path / name, script, starter_bundle, DEFAULT)
+        if deaths:
+            play(office, tmp_path / name, script, starter_bundle, DEFAULT)
+        logs.append((tmp_path / name / "out" / "notice.log").read_bytes())
+    assert b"Oddlog::Incident" in logs[0]
+    assert logs[0] == logs[1]

@@ -116,7 +116,7 @@ def continued(first: Finding, anchor: str, links: Sequence[Mapping[str, Any]], a
 
 def kept(finding: Finding) -> Finding:
     """As much of a finding as its repetitions need."""
-    return replace(finding, name=finding.id, said=message(finding), reasons=(), record={}, links=())
+    return replace(finding, name=finding.id, said=message(finding), reasons=(), record={}, links=(), context=None)
 
 
 def restored(tree: dict[str, Any]) -> Finding:
