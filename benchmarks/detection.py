@@ -35,6 +35,7 @@ from injection import KINDS, inject
 from oddlog.cli.score import score as score_command
 from oddlog.cli.simulate import simulate as simulate_command
 from oddlog.cli.train import train as train_command
+from oddlog_core.detectors.contract import FitOptions
 from oddlog_core.options import Architecture, FeatureSet
 from peers import Log, best_column, peers
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -50,12 +51,14 @@ if TYPE_CHECKING:
     Measured = dict[str, pd.DataFrame]
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+DEFAULT = FitOptions()
 ODDLOG: dict[str, dict[str, str]] = {"oddlog": {}} | {
     f"{architecture}, {features}": {"architecture": architecture, "features": features}
     for features in get_args(FeatureSet)
     for architecture in get_args(Architecture)
+    if (architecture, features) != (DEFAULT.flow.architecture, DEFAULT.features)
 }
-"""Options of `oddlog train`, by the name of the row: its default, and every architecture and feature set."""
+"""Options of `oddlog train`, by the name of the row: its default, and every other architecture and feature set."""
 
 MEASURES = {
     "AUC": ".3f",
