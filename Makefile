@@ -14,7 +14,9 @@ demo: $(SENSOR)/.ready
 	$(SENSOR)/bin/oddlog simulate demo/office --hosts 200 --days 1 --seed 11 --start 2024-03-04 --attacks
 	$(SENSOR)/bin/oddlog score demo/office/2024-03-04 --bundle starter --out demo/found --table
 
+# Compiled once, before two processes would each do so.
 test: $(DEV)/.ready lint
+	$(DEV)/bin/oddlog warm
 	$(DEV)/bin/pytest -n 2 --dist loadfile
 	NUMBA_DISABLE_JIT=1 $(DEV)/bin/pytest -q tests/core/kernels tests/core/features -n 2 -W "ignore:overflow encountered:RuntimeWarning"
 

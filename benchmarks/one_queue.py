@@ -84,9 +84,7 @@ def instances(labels: pd.DataFrame, hosts: dict[str, str]) -> dict[str, str]:
 
 def found(notices: list[dict[str, Any]], labels: pd.DataFrame, hosts: dict[str, str]) -> list[int]:
     """How many attacks notices speak of before 20, 50 and 200 of them speak of none, the rarest first."""
-    by_uid = {
-        uid: f"{attack} {hosts.get(uid, '')}" for uid, attack in zip(labels["uid"], labels["attack"], strict=True)
-    }
+    by_uid = instances(labels, hosts)
     notices = sorted(notices, key=lambda notice: -notice["oddlog"]["rarity"])
     seen: set[str] = set()
     false, at = 0, []
@@ -104,7 +102,7 @@ def office(work: Path, hosts: int, seed: int, *, fixed: bool) -> pd.DataFrame:
     kind = ["--fixed-addresses"] if fixed else []
     call(simulate_command, work / "office", "--hosts", hosts, "--days", 29, "--seed", seed, "--attacks", *kind)
     days = sorted((work / "office").glob("2*"))
-    call(train_command, *days[:14], "--bundle", work / "bundle")
+    call(train_command, *days[:14], "--bundle", work / "bundle", "--no-drill")
     bundle = read_bundle(work / "bundle")
     scores, notices = scored(days[14:28], bundle, work / "benign", Config())
     print("| data | detector | scores | p = 1e-2 | 1e-3 | 1e-4 |\n|---|---|---:|---:|---:|---:|")
@@ -117,7 +115,7 @@ def office(work: Path, hosts: int, seed: int, *, fixed: bool) -> pd.DataFrame:
         "\n| | " + " | ".join(f"before {n} false" for n in FALSE) + " | attacks |\n|---|" + "---:|" * (len(FALSE) + 1)
     )
     labels = read_labels(work / "office" / "labels.tsv")
-    labels = labels[labels["attack"].notna() & (labels["attack"] != "")]
+    labels = labels[labels["label"]]
     hosts_of = sources(days[28])
     n_attacks = len(set(instances(labels, hosts_of).values()))
     # Nothing is summed up, so that all of it can be ranked.
@@ -131,17 +129,17 @@ def office(work: Path, hosts: int, seed: int, *, fixed: bool) -> pd.DataFrame:
 
 def sources(day: Path) -> dict[str, str]:
     """Source of each connection of a day, by uid."""
-    found: dict[str, str] = {}
-    for path in day.glob("*.log"):
-        records = read_text([path])
-        found |= dict(zip(records["uid"], records["id.orig_h"], strict=True))
+    logs, found = open_logs([str(day)]), {}
+    for log in logs.names:
+        for batch in logs.batches(log):
+            found |= dict(zip(batch.table["uid"].to_pylist(), batch.table["id.orig_h"].to_pylist(), strict=True))
     return found
 
 
 def capture(name: str, paths: list[Path], work: Path) -> pd.DataFrame:
     first, second = halves(read_text(paths))
     logs = [write_text(part, work / name / half / "conn.log") for part, half in ((first, "first"), (second, "second"))]
-    call(train_command, logs[0], "--bundle", work / name / "bundle")
+    call(train_command, logs[0], "--bundle", work / name / "bundle", "--no-drill")
     scores, _ = scored([logs[1]], read_bundle(work / name / "bundle"), work / name / "found", Config())
     return reliability(name, scores)
 

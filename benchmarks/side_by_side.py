@@ -39,7 +39,7 @@ class Timed:
 
 
 def timed(name: str, records: int, what: Callable[[], object], target: float | None = None, times: int = 3) -> Timed:
-    """CPU time, best of several runs: what else the machine does counts little. Kernels compile when imported."""
+    """CPU time, best of several runs: what else the machine does counts little. The first run loads kernels."""
 
     def once() -> float:
         start = time.process_time()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from oddlog.watch import watch
 from oddlog_core.bundle import read_bundle, write_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from oddlog.watch import Counters
     from oddlog_core.bundle import Bundle
@@ -49,8 +51,8 @@ def notices(*paths: Path) -> Lines:
     return lines
 
 
-def score(logs: Path, bundle: Bundle, out: Path) -> Lines:
-    archive.score(open_logs([str(logs)]), bundle, CONFIG, out)
+def score(logs: Path, bundle: Bundle, out: Path, config: Config = CONFIG) -> Lines:
+    archive.score(open_logs([str(logs)]), bundle, config, out)
     return notices(out / "notice.log")
 
 
@@ -119,6 +121,17 @@ class Office:
         closed = [line for line in archived["dce_rpc"] if json.loads(line)["ts"] <= last]
         return cls(folder, bundle, learned, rows, headers, archived, archived | {"dce_rpc": closed}, last)
 
+    def clocked(self, log: str) -> Iterator[tuple[float, bytes]]:
+        """Rows of TSV, each with the clock that it brings its log to."""
+        (fields,) = (line for line in self.headers[log] if line.startswith(b"#fields"))
+        lasted = fields.split().index(b"duration") - 1 if log == "conn" else None
+        now = 0.0
+        for row in self.rows["tsv"][log]:
+            cells = row.split(b"\t")
+            took = 0.0 if lasted is None or cells[lasted] == b"-" else float(cells[lasted])
+            now = max(now, round(float(cells[0]) + took, 6))
+            yield now, row
+
 
 class Sensor:
     """Writes an office's rows as Zeek does, each log a share at a time."""
@@ -143,8 +156,22 @@ class Sensor:
                 data = b"".join(self._header(log)) + data
             if cut:
                 data, self.half[path.name] = data[:-cut], data[-cut:]
-            with path.open("ab") as file:
-                file.write(data)
+            self._append(f"{log}{suffix}", data)
+
+    def by_clock(self, until: float) -> Iterator[Callable[[], None]]:
+        """What writes all rows before a moment in the order of their clocks, each time some of one log."""
+        turns = [
+            (clock, LOGS.index(log), row) for log in LOGS for clock, row in self.office.clocked(log) if clock < until
+        ]
+        turns.sort(key=lambda turn: turn[:2])
+        for log in LOGS:
+            self._append(log, b"".join(self._header(log)))
+        for number, some in groupby(turns, key=lambda turn: turn[1]):
+            yield partial(self._append, LOGS[number], b"".join(row for _, _, row in some))
+
+    def _append(self, log: str, data: bytes) -> None:
+        with (self.folder / f"{log}.log").open("ab") as file:
+            file.write(data)
 
     def rotate(self, *, close: bool) -> None:
         self.rotations += 1
@@ -213,7 +240,9 @@ class Script:
         self.actions.extend([self.pause(11.0)] * 3)
 
 
-def play(office: Office, folder: Path, script: Script, bundle: Bundle | None = None) -> Counters:
+def play(
+    office: Office, folder: Path, script: Script, bundle: Bundle | None = None, config: Config = CONFIG
+) -> Counters:
     """Watch `folder/logs` until the script ends."""
     out, state = folder / "out", folder / "state"
-    return watch(folder / "logs", bundle or office.bundle, CONFIG, out, state, script, clock=script.clock)  # type: ignore[arg-type]
+    return watch(folder / "logs", bundle or office.bundle, config, out, state, script, clock=script.clock)  # type: ignore[arg-type]

@@ -176,19 +176,31 @@ class Chains(msgspec.Struct, frozen=True):
         """
         oddest: Chain | None = None
         for anchor in link.anchors:
-            links = [one for one in open_.of.pop(anchor, ()) if one.clock > link.clock - self.window]
-            same = [one for one in links if one.thing == link.thing]
-            links = [one for one in links if one.thing != link.thing]
-            links.append(max([*same, link], key=lambda one: one.strength))
+            # One that is as weak as a later one of the same thing is of no use any more.
+            links = [
+                one
+                for one in open_.of.pop(anchor, ())
+                if one.clock > link.clock - self.window and (one.thing != link.thing or one.strength > link.strength)
+            ]
+            links.append(link)
             if len(links) > MOST_LINKS:
                 links.remove(min(links, key=lambda one: one.strength))
-            links.sort(key=lambda one: one.clock)
             open_.of[anchor] = links
-            if len(links) > 1:
-                score = oddness(len(links), sum(one.strength for one in links), self.expected(anchor))
-                if oddest is None or score > oddest.score:
-                    oddest = Chain(anchor, list(links), score)
+            chain = self.around(anchor, open_)
+            if len(chain.links) > 1 and (oddest is None or chain.score > oddest.score):
+                oddest = chain
         while len(open_.of) > MOST_CHAINS:
             del open_.of[next(iter(open_.of))]
             open_.evicted += 1
         return oddest
+
+    def around(self, anchor: str, open_: OpenChains) -> Chain:
+        """What is open around an anchor, as a chain: of each thing the strongest link."""
+        strongest: dict[str, Link] = {}
+        for one in open_.of[anchor]:
+            known = strongest.get(one.thing)
+            if known is None or one.strength > known.strength:
+                strongest[one.thing] = one
+        links = sorted(strongest.values(), key=lambda one: one.clock)
+        score = oddness(len(links), sum(one.strength for one in links), self.expected(anchor))
+        return Chain(anchor, links, score)

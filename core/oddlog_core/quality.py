@@ -73,7 +73,10 @@ def confidence(records: Records, warm_from: int) -> tuple[NDArray[np.float64], N
         # A logon without a name is one; one without any name was not understood.
         caveats[:, 2] = np.all(unset, axis=0) if unset else False
     caveats[:, 3] = records.clock < warm_from
-    return _FACTORS[np.packbits(caveats, axis=1, bitorder="little")[:, 0]], caveats
+    held = np.zeros(len(records), np.uint8)
+    for number, column in enumerate(caveats.T):
+        held |= column.view(np.uint8) << np.uint8(number)
+    return _FACTORS[held], caveats
 
 
 def _among(words: frozenset[str], codes: NDArray[np.int32], values: Sequence[str]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MISSING", "MISSING_CODE", "Categories", "Records", "take"]
+__all__ = ["MISSING", "MISSING_CODE", "Categories", "Records"]
 
 MISSING = int(np.iinfo(np.int64).min)
 """An integer field that Zeek left unset. It is not 0."""
@@ -66,13 +66,3 @@ class Records:
         column = self.categories[name]
         code = int(column.codes[row])
         return column.values[code] if code >= 0 else None
-
-
-def take(records: Records, rows: NDArray[np.int64]) -> Records:
-    """Some records, in rising order of their rows."""
-    return Records(
-        records.log,
-        records.clock[rows],
-        {name: values[rows] for name, values in records.integers.items()},
-        {name: Categories(column.codes[rows], column.values) for name, column in records.categories.items()},
-    )

@@ -189,8 +189,7 @@ def tell(
         for number, finding in enumerate(map(ordinals.number, said(merged, waiting))):
             notices.write(finding)
             summary.notices[f"Oddlog::{finding.note}"] += 1
-            if finding.name is not None and not finding.links:
-                # It speaks of what was told.
+            if finding.repeats:
                 continue
             (heapq.heappush if len(rarest) < _KEPT else heapq.heappushpop)(rarest, (finding.rarity, -number, finding))
     summary.rarest = [finding for _, _, finding in sorted(rarest, reverse=True)]

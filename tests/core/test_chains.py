@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.testing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oddlog_core import chains
 from oddlog_core.chains import Chains, Link, OpenChains, oddness
@@ -38,6 +38,8 @@ def test_oddness_is_two_tails(n, strength, expected):
 
 
 @given(LINKS)
+@example([link(0, thing="v"), link(1, thing="v"), link(HOUR, thing="u")])
+@example([link(0, thing="v", strength=5.0), link(1, thing="v"), link(HOUR, thing="u")])
 def test_a_chain_holds_the_strongest_link_of_each_thing_within_the_window(links):
     model, open_ = Chains(HOUR, 7.0, {}), OpenChains()
     for i, one in enumerate(links):

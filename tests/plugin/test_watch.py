@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
 from functools import partial
 
 import pytest
-from live import SHARES, WINDOW, Office, Script, Sensor, notices, play, score
+from live import LOGS, SHARES, WINDOW, Office, Script, Sensor, notices, play, score
+from oddlog.config import Config
 from oddlog_core.bundle import read_bundle, write_bundle
+from witness import Killed
+
+DEFAULT = Config()
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +133,83 @@ def test_a_silent_logs_window_closes_after_one_more_windows_length(office, senso
     play(office, tmp_path, script)
     assert seen == [office.live]
     assert notices(path) == office.archived
+
+
+def read(path):
+    """Notices by log but for incidents, and incidents, each in the order in which they came."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    by_log = {log: [] for log in LOGS}
+    for line in lines:
+        if b"Oddlog::Incident" not in line:
+            by_log[json.loads(line)["oddlog"]["log"]].append(line)
+    return by_log, [line for line in lines if b"Oddlog::Incident" in line]
+
+
+def until(lines, last):
+    """Without what the end of an archive closes or sums up, and that of a daemon does not."""
+    return [line for line in lines if json.loads(line)["ts"] <= last]
+
+
+@pytest.fixture(scope="module")
+def ends(office):
+    return {log: max(clock for clock, _ in office.clocked(log)) for log in LOGS}
+
+
+@pytest.fixture(scope="module")
+def by_default(office, starter_bundle, tmp_path_factory):
+    """What `score` says with the defaults, chains and their incidents among it."""
+    out = tmp_path_factory.mktemp("default")
+    score(office.folder / "hours", starter_bundle, out, DEFAULT)
+    by_log, incidents = read(out / "notice.log")
+    assert sum(map(len, by_log.values())) > 20
+    assert sum(b" after the incident of " in line for line in incidents) > 1
+    return by_log, incidents
+
+
+@pytest.mark.parametrize("shares", [SHARES, [1.0]])
+def test_with_the_defaults_live_says_of_each_log_what_the_archive_says(
+    office, sensor, starter_bundle, tmp_path, shares, by_default, ends
+):
+    script = Script(written(sensor, shares))
+    script.settle()
+    play(office, tmp_path, script, starter_bundle, DEFAULT)
+    by_log, _ = read(tmp_path / "out" / "notice.log")
+    for log, end in ends.items():
+        assert until(by_log[log], end) == until(by_default[0][log], end)
+
+
+def test_where_logs_appear_in_the_order_of_their_clocks_so_do_incidents(
+    office, sensor, starter_bundle, tmp_path, by_default
+):
+    # Long enough for the first of them to be repeated.
+    end = min(clock for clock, _ in office.clocked("conn")) + 1.2 * 3600
+    script = Script(sensor.by_clock(end))
+    script.settle()
+    play(office, tmp_path, script, starter_bundle, DEFAULT)
+    _, incidents = read(tmp_path / "out" / "notice.log")
+    assert b" after the incident of " in b"".join(incidents)
+    assert incidents == until(by_default[1], max(json.loads(line)["ts"] for line in incidents))
+
+
+def die():
+    raise Killed
+
+
+@pytest.mark.parametrize("at", [1, 13, 29])
+def test_killed_with_all_that_the_queue_remembers_it_says_what_an_undisturbed_run_says(
+    office, starter_bundle, tmp_path, at
+):
+    logs = []
+    for name, deaths in (("undisturbed", []), ("killed", [die])):
+        (tmp_path / name).mkdir()
+        sensor = Sensor(office, tmp_path / name / "logs")
+        actions = written(sensor)
+        script = Script([*actions[:at], *deaths, *actions[at:]])
+        script.settle()
+        with suppress(Killed):
+            play(office, tmp_path / name, script, starter_bundle, DEFAULT)
+        if deaths:
+            play(office, tmp_path / name, script, starter_bundle, DEFAULT)
+        logs.append((tmp_path / name / "out" / "notice.log").read_bytes())
+    assert b"Oddlog::Incident" in logs[0]
+    assert logs[0] == logs[1]

@@ -30,7 +30,7 @@ from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
 from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
 from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
-from oddlog_core.records import MISSING, Records, take
+from oddlog_core.records import MISSING, Records
 from oddlog_core.span import per_day, some, split
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class AutoencoderDetector(Detector):
             relations, _ = Relations.learn(strangers.without(learned_from))
             for batch, part in zip(held_back, features, strict=True):
                 rows, kind = strangers.rows(batch)
-                theirs, records = part[rows], take(batch, rows)
+                theirs, records = part[rows], some(batch, rows)
                 put_evidence(theirs, self._spec, records, relations.judge(records))
                 kinds.append(kind)
                 parts.append(self._score(theirs))

@@ -19,7 +19,6 @@ from oddlog_core.features.memo import Memo
 from oddlog_core.features.ntlm import CLASSIC, FULL, HOST_EVENTS, VARYING, LogonFields, learn_fields
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.kernels.matching import apart_from_modes, nearest_beside, nearest_mode
-from oddlog_core.records import take
 from oddlog_core.span import days, per_day, some, split
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ class KModesDetector(Detector):
                 other = cls._learn(strangers.without(train), options.part(0.4, 0.6), whole_weeks)
                 theirs = [strangers.rows(batch) for batch in held_back]
                 of_parts += [kind for _, kind in theirs]
-                only = [take(batch, rows) for batch, (rows, _) in zip(held_back, theirs, strict=True)]
+                only = [some(batch, rows) for batch, (rows, _) in zip(held_back, theirs, strict=True)]
                 parts += [one.score for one in other._one_by_one(only)]
             kinds = by_kind(parts, of_parts)
         # What was held back has been judged; what it knows of who is usual is worth having.

@@ -17,7 +17,8 @@ from oddlog_core.features.habits import BLOCKS, apart, blocks, most
 from oddlog_core.features.keys import of_categories
 from oddlog_core.features.places import place
 from oddlog_core.kernels.keyindex import KeyIndex
-from oddlog_core.records import Categories, take
+from oddlog_core.records import Categories
+from oddlog_core.span import some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +126,7 @@ class Strangers:
 
     def without(self, baseline: Sequence[Records]) -> list[Records]:
         """What the second lesson teaches."""
-        return [take(batch, np.flatnonzero(~np.any(self._ends(batch), axis=0))) for batch in baseline]
+        return [some(batch, np.flatnonzero(~np.any(self._ends(batch), axis=0))) for batch in baseline]
 
     def rows(self, batch: Records) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Records of a batch in which they take part, and the kind of each."""

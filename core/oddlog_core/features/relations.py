@@ -100,7 +100,7 @@ class Relations:
     sources, hosts : Acquaintance
         Hosts as sources, and as either end.
     newcomer : float
-        Nats that a connection of a new source is worth: minus the logarithm of how many of the baseline's were such.
+        Nats that it is worth that a source came lately, or is new: minus the logarithm of how many were such.
     """
 
     chains: Mapping[str, Chain]
@@ -137,7 +137,7 @@ class Relations:
         seen = _seen(logged, [surprise for _, surprise in learned.values()])
         amounts, expected = Typical.learn(wider, seen, _LEAST_SPREAD)
         sources, seen_in = Acquaintance.learn(np.concatenate([_source(questions) for questions in asked]))
-        newcomer = float(-np.log(((seen_in == 0).sum() + 1) / (len(seen_in) + 1)))
+        newcomer = float(-np.log(((seen_in < ENOUGH).sum() + 1) / (len(seen_in) + 1)))
         relations = cls(chains, usual, sizes, amounts, sources, Acquaintance.of(baseline), newcomer)
         return relations, relations._together(columns, seen_in[:, 0], _unlike(seen, expected))
 
@@ -167,14 +167,11 @@ class Relations:
     ) -> NDArray[np.float64]:
         """All evidence, given in how many stretches of the baseline each record's source was.
 
-        Of one that came lately, that it was never seen at a service tells little: that cannot be more surprising than
-        its being new, and by log(k + 1) for k stretches in which it did not show (Laplace's rule of succession).
+        Of one that came lately, or never was there, that is all there is to say: what it never did tells nothing.
         """
         relations = np.stack(columns, axis=1)
-        relations[seen_in == 0] = 0.0
-        of_source = relations[:, _NEW_SOURCE]
-        most = np.where(seen_in < ENOUGH, self.newcomer + np.log1p(seen_in), np.inf)
-        relations[:, _NEW_SOURCE] = np.where(seen_in, np.minimum(of_source, most), self.newcomer)
+        relations[seen_in < ENOUGH] = 0.0
+        relations[seen_in < ENOUGH, _NEW_SOURCE] = self.newcomer
         return np.concatenate([relations, unlike], axis=1)
 
     def often(self, records: Records) -> dict[str, NDArray[np.int64]]:

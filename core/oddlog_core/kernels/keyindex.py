@@ -19,9 +19,9 @@ _EMPTY = -1
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-@kernel("void(int64[::1], int64[::1], int64[::1], uint64)")
+@kernel("void(int64[::1], int64[::1], int32[::1], uint64)")
 def _enter(keys, held, rows, shift):
-    """Enter distinct keys into an open-addressing table that they fill by half at most."""
+    """Enter distinct keys into an open-addressing table that they fill by two thirds at most."""
     mask = held.shape[0] - 1
     for row in range(keys.shape[0]):
         slot = np.int64((np.uint64(keys[row]) * _GOLDEN) >> shift)
@@ -30,7 +30,7 @@ def _enter(keys, held, rows, shift):
         held[slot], rows[slot] = keys[row], row
 
 
-@kernel("int64[::1](int64[::1], int64[::1], int64[::1], uint64)")
+@kernel("int64[::1](int64[::1], int64[::1], int32[::1], uint64)")
 def _find(keys, held, rows, shift):
     """Row of each key, -1 where it has none."""
     mask = held.shape[0] - 1
@@ -55,13 +55,13 @@ class KeyIndex:
 
     keys: NDArray[np.int64]
     _held: NDArray[np.int64] = field(init=False, repr=False)
-    _rows: NDArray[np.int64] = field(init=False, repr=False)
+    _rows: NDArray[np.int32] = field(init=False, repr=False)
     _shift: np.uint64 = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        bits = max(1, (2 * len(self.keys)).bit_length())
+        bits = max(1, (3 * len(self.keys) // 2).bit_length())
         self._held = np.zeros(1 << bits, np.int64)
-        self._rows = np.full(1 << bits, _EMPTY, np.int64)
+        self._rows = np.full(1 << bits, _EMPTY, np.int32)
         self._shift = np.uint64(64 - bits)
         _enter(np.array(self.keys, np.int64), self._held, self._rows, self._shift)
 

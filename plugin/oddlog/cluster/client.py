@@ -199,8 +199,12 @@ class _Run:
     ) -> None:
         self.parts = self.bad_time = 0
         self._client, self._job, self._plans, self._logs, self._folder = client, job, plans, logs, folder
-        # A task rather than scattered data: what a killed worker takes with it is made again.
-        self._bundle = client.submit(dict, bundle, pure=False)
+        import dask  # noqa: PLC0415 - an extra
+
+        # A task rather than scattered data: what a killed worker takes with it is made again. Dask would warn that so
+        # much is sent; it is sent once.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+            self._bundle = client.submit(dict, bundle, pure=False)
         by_clock = sorted((stretch for stretches in plans.values() for stretch in stretches), key=lambda one: one.begin)
         self._waiting = deque(by_clock)
         self._sent: dict[Stretch, _Sent] = {}

@@ -155,11 +155,16 @@ def _told(
     around = round(config.suppress_for * SECOND)
     for attack in attacks:
         near = [one for one in benign if attack.begin - around <= one[0] <= attack.end + around]
-        without = {finding.id for finding in _said(near, bundle, config)}
+        # What came of a thing since it was told has the same id, however much that is.
+        without = {(finding.id, finding.n) for finding in _said(near, bundle, config)}
         told = _said([*near, *own[attack.name]], bundle, config)
         yield (
             attack,
-            Counter(finding.note for finding in told if finding.id not in without and _speaks_of(attack, finding)),
+            Counter(
+                finding.note
+                for finding in told
+                if (finding.id, finding.n) not in without and _speaks_of(attack, finding)
+            ),
         )
 
 

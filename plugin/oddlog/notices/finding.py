@@ -83,6 +83,11 @@ class Finding:
     context: Context | None = None
 
     @property
+    def repeats(self) -> bool:
+        """Whether it says what has come since it was told, or was not told for itself."""
+        return self.name is not None and self.name.startswith(("again ", "summed up "))
+
+    @property
     def beat(self) -> Beat | None:
         """How its source has been calling there, where that was regular."""
         return self.context.beat if self.context is not None else None

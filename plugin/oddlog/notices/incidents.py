@@ -16,28 +16,26 @@ from oddlog.notices.words import message
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Mapping, Sequence
 
     from oddlog_core.chains import Chain
 
-__all__ = ["INCIDENT", "incident", "kept", "link_of", "repeated", "restored", "summed_up"]
+__all__ = ["INCIDENT", "continued", "incident", "kept", "link_of", "rarest_of", "repeated", "restored", "summed_up"]
 
 INCIDENT = "Incident"
 _MOST_TOLD = 6
 _MOST_NAMED = 3
 
 
+def anchors_of(finding: Finding) -> tuple[str, ...]:
+    """What a chain may be around: a finding's source, its target and whoever logged on."""
+    ends = {"source": finding.orig_h, "target": finding.resp_h, "account": (finding.username or "").lower()}
+    return tuple(f"{kind} {name}" for kind, name in ends.items() if name)
+
+
 def link_of(finding: Finding, strength: float) -> Link:
-    """A finding as a link of chains around its source, its target and whoever logged on."""
+    """A finding as a link of chains."""
     record = finding.record
-    anchors = [
-        f"{kind} {name}"
-        for kind, name in (
-            ("source", finding.orig_h),
-            ("target", finding.resp_h),
-            ("account", (finding.username or "").lower()),
-        )
-        if name
-    ]
     what = (finding.note, finding.orig_h, finding.resp_h, finding.resp_p, finding.username)
     thing = " ".join(map(str, (*what, record.get("endpoint"), record.get("operation"))))
     about = {
@@ -51,7 +49,7 @@ def link_of(finding: Finding, strength: float) -> Link:
         "rarity": finding.rarity,
         "text": message(finding, how_rare=False),
     }
-    return Link(finding.clock, tuple(anchors), thing, strength, about)
+    return Link(finding.clock, anchors_of(finding), thing, strength, about)
 
 
 def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Finding:
@@ -60,12 +58,8 @@ def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Fi
     links = [link.about for link in chain.links]
     ends = {end: {link[end] for link in links} for end in ("src", "dst", "p")}
     source, target, port = (next(iter(found)) if len(found) == 1 else None for found in ends.values())
-    subject = {"source": "From {}", "target": "At {}", "account": "As {}"}[kind].format(plain(name))
     length = duration_words((chain.links[-1].clock - chain.links[0].clock) / 1e6)
-    rarest = max(links, key=lambda link: float(link["rarity"]))
-    told = sorted(sorted(links, key=lambda link: -float(link["rarity"]))[:_MOST_TOLD], key=lambda link: int(link["ts"]))
-    steps = " ".join(f"{_clock(link['ts'])} {link['text']}" for link in told)
-    others = f" And {len(links) - len(told)} more." if len(told) < len(links) else ""
+    rarest = max(float(link["rarity"]) for link in links)
     return Finding(
         log=last.log,
         detector="incident",
@@ -87,16 +81,42 @@ def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Fi
         reasons=(),
         bundle=last.bundle,
         name=f"{chain.anchor} {last.id}",
-        said=f"{subject} {count_words(len(links), 'odd thing')} within {length}; the rarest alone comes "
-        f"{rarity_words(float(rarest['rarity']))}. {steps}{others}",
+        said=f"{_subject(chain.anchor)} {count_words(len(links), 'odd thing')} within {length}; the rarest alone comes "
+        f"{rarity_words(rarest)}. {_steps(links, len(links))}",
         n=len(links),
         links=tuple(links),
     )
 
 
+def rarest_of(links: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """As many of a chain's links as are told in words, by the clock."""
+    told = sorted(links, key=lambda link: -float(link["rarity"]))[:_MOST_TOLD]
+    return sorted(told, key=lambda link: int(link["ts"]))
+
+
+def _subject(anchor: str) -> str:
+    kind, _, name = anchor.partition(" ")
+    return {"source": "From {}", "target": "At {}", "account": "As {}"}[kind].format(plain(name))
+
+
+def _steps(links: Sequence[Mapping[str, Any]], n: int) -> str:
+    """The rarest of some links in words, and how many more there are of `n`."""
+    told = rarest_of(links)
+    others = [f"And {n - len(told):,} more."] if len(told) < n else []
+    return " ".join([*(f"{_clock(link['ts'])} {link['text']}" for link in told), *others])
+
+
+def continued(first: Finding, anchor: str, links: Sequence[Mapping[str, Any]], again: int, until: int) -> Finding:
+    """What has come of an incident since it was told, the rarest of it as its chain."""
+    more = f"{again:,} more odd {'thing' if again == 1 else 'things'}"
+    said = f"{_subject(anchor)} {more} after the incident of {_clock(first.clock)} UTC. {_steps(links, again)}"
+    told = tuple(rarest_of(links))
+    return replace(first, clock=until, name=f"again {first.name}", n=again, said=said, links=told)
+
+
 def kept(finding: Finding) -> Finding:
     """As much of a finding as its repetitions need."""
-    return replace(finding, name=finding.id, said=message(finding), reasons=(), record={}, links=())
+    return replace(finding, name=finding.id, said=message(finding), reasons=(), record={}, links=(), context=None)
 
 
 def restored(tree: dict[str, Any]) -> Finding:

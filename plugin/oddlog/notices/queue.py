@@ -12,10 +12,21 @@ from typing import TYPE_CHECKING, Any
 from oddlog_core.chains import Chains, OpenChains
 from oddlog_core.span import DAY, HOUR
 
-from oddlog.notices.incidents import INCIDENT, incident, kept, link_of, repeated, restored, summed_up
+from oddlog.notices.incidents import (
+    INCIDENT,
+    anchors_of,
+    continued,
+    incident,
+    kept,
+    link_of,
+    rarest_of,
+    repeated,
+    restored,
+    summed_up,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from oddlog.notices.finding import Finding
 
@@ -89,13 +100,14 @@ def _same(finding: Finding) -> Finding:
 
 @dataclass(slots=True)
 class _Thing:
-    """What was told, how rare it was, until when it is only counted, for how long that is, and how often it came."""
+    """What was told, how rare it was, until when it is only counted, for how long, how often it came, and as what."""
 
     finding: Finding
     rarity: float
     until: int
     quiet: int
     again: int = 0
+    links: list[Mapping[str, Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -119,7 +131,8 @@ class Queue:
     """Candidates to notices, with what must be remembered; takes those of each log in the order of its clock.
 
     What it says of a log's findings depends on that log alone, in whatever order the logs come; but for incidents,
-    whose chains have links of all logs.
+    whose chains have links of all logs. Where the links of one log make an incident by themselves, those that come
+    after it are not told one by one, but counted there.
 
     Parameters
     ----------
@@ -139,6 +152,9 @@ class Queue:
     ceiling: int
     suppressed: Counter[str] = field(default_factory=Counter)
     _open: OpenChains = field(default_factory=OpenChains)
+    # By log: chains of its links alone, and what these made incidents around, with when that is over.
+    _open_of: dict[str, OpenChains] = field(default_factory=dict)
+    _incidents: dict[str, dict[str, int]] = field(default_factory=dict)
     # By log, and when the quiet of each ends, the earliest first.
     _things: dict[str, dict[str, _Thing]] = field(default_factory=dict)
     _ends: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
@@ -147,27 +163,78 @@ class Queue:
 
     def take(self, candidate: Candidate) -> Iterator[Finding]:
         """Whatever is to be said once this candidate is known."""
-        yield from self.due(candidate.log, candidate.clock)
-        finding = None
-        if candidate.odd:
+        yield from self.passed(candidate.log, candidate.clock)
+        finding, part = None, False
+        incidents: list[Finding] = []
+        if self.chains is not None and candidate.rarity >= WEAK and self._may_link(candidate):
+            finding = candidate.tell()
+            incidents, part = self._chained(self.chains, candidate, finding)
+        elif candidate.odd:
+            part = self._counted(candidate)
+        if candidate.odd and part:
+            # The incident says so.
+            self.suppressed[f"Oddlog::{candidate.note}"] += 1
+        elif candidate.odd:
             thing = f"{candidate.note} {candidate.orig_h} {candidate.resp_h} {candidate.resp_p}"
             if self._is_new(candidate.log, candidate.note, thing, candidate, candidate.rarity):
-                finding = candidate.tell()
-                yield self._remember(candidate.log, thing, finding, candidate.rarity)
-        if self.chains is None or candidate.rarity < WEAK or not self._may_link(candidate):
-            return
-        finding = finding or candidate.tell()
-        chain = self.chains.add(link_of(finding, math.log(candidate.rarity / WEAK)), self._open)
-        if chain is None or self.chains.calibration is None:
-            return
-        rarity = self.chains.calibration.rarity_of(chain.score)
+                yield self._remember(candidate.log, thing, finding or candidate.tell(), candidate.rarity)
+        yield from incidents
+
+    def _chained(self, chains: Chains, candidate: Candidate, finding: Finding) -> tuple[list[Finding], bool]:
+        """Make a link of a finding: what is to be said of incidents, and whether that says enough of the finding.
+
+        It does where the links of its log alone make one: whether a finding is told hangs on no other log.
+        """
+        link, log, calibration = link_of(finding, math.log(candidate.rarity / WEAK)), candidate.log, chains.calibration
+        chain = chains.add(link, self._open)
+        own = chains.add(link, self._open_of.setdefault(log, OpenChains())) if self.suppress_for else None
+        if calibration is None or chain is None:
+            return [], False
+        alone = calibration.rarity_of(own.score) if own is not None else 0.0
+        if own is not None and alone >= self.days:
+            chain = chains.around(own.anchor, self._open)
+            self._note_incident(log, own.anchor, candidate.clock)
+        # Beyond what is supported nothing is rarer than anything.
+        rarity = max(calibration.rarity_of(chain.score), alone)
         if rarity < self.days:
-            return
-        yield from self.due(INCIDENT, candidate.clock)
-        thing = f"{INCIDENT} {chain.anchor}"
-        if self._is_new(INCIDENT, INCIDENT, thing, candidate, rarity):
-            found = incident(chain, rarity, self.chains.calibration.supported, finding)
-            yield self._remember(INCIDENT, thing, found, rarity)
+            return [], False
+        said, thing = [], f"{INCIDENT} {chain.anchor}"
+        new = self._is_new(INCIDENT, INCIDENT, thing, candidate, min(rarity, calibration.supported))
+        if new:
+            told = incident(chain, rarity, calibration.supported, finding)
+            said.append(self._remember(INCIDENT, thing, told, told.rarity))
+        known = self._things.get(INCIDENT, {}).get(thing)
+        if known is not None and not new:
+            known.links = rarest_of([*known.links, link.about])
+        if alone < self.days:
+            return said, False
+        if known is not None:
+            known.again += self._handed_over(log, chain.anchor)
+        return said, finding.rarity < rarer(candidate.note) * min(alone, calibration.supported)
+
+    def _handed_over(self, log: str, anchor: str) -> int:
+        """How often things around an anchor have come since they were told; from now on the incident says so."""
+        again = 0
+        for one in self._things.get(log, {}).values():
+            if one.again and anchor in anchors_of(one.finding):
+                again, one.again = again + one.again, 0
+        return again
+
+    def _note_incident(self, log: str, anchor: str, clock: int) -> None:
+        incidents = self._incidents.setdefault(log, {})
+        incidents.pop(anchor, None)
+        if len(incidents) >= _MOST_THINGS:
+            del incidents[next(iter(incidents))]
+        incidents[anchor] = clock + round(self.suppress_for * 1e6)
+
+    def _counted(self, candidate: Candidate) -> bool:
+        """Count one that makes no link with an incident that its log has had around its ends, if there is one."""
+        for anchor in (f"source {candidate.orig_h}", f"target {candidate.resp_h}"):
+            known = self._things.get(INCIDENT, {}).get(f"{INCIDENT} {anchor}")
+            if known is not None and candidate.clock < self._incidents.get(candidate.log, {}).get(anchor, 0):
+                known.again += 1
+                return True
+        return False
 
     def _is_new(self, log: str, note: str, thing: str, candidate: Candidate, rarity: float) -> bool:
         """Whether a thing is to be told of now; else it is counted for later."""
@@ -192,9 +259,9 @@ class Queue:
         if len(things) >= _MOST_THINGS:
             # It may be told once more within its time; that is better than to grow.
             del things[next(iter(things))]
-        quiet = round(self.suppress_for * 1e6)
-        again = things[thing].again if thing in things else 0
-        self._keep(log, thing, _Thing(kept(finding), rarity, finding.clock + quiet, quiet, again))
+        quiet, known = round(self.suppress_for * 1e6), things.get(thing)
+        counted = (known.again, known.links) if known else (0, [])
+        self._keep(log, thing, _Thing(kept(finding), rarity, finding.clock + quiet, quiet, *counted))
         return finding
 
     def _keep(self, log: str, thing: str, one: _Thing) -> None:
@@ -208,6 +275,11 @@ class Queue:
         hour.links += 1
         return hour.links <= _MOST_LINKS
 
+    def passed(self, log: str, now: int) -> Iterator[Finding]:
+        """What is to be said of a log, and of incidents, once that log's clock has come to `now`."""
+        yield from self.due(log, now)
+        yield from self.due(INCIDENT, now)
+
     def due(self, log: str, now: int | None = None) -> Iterator[Finding]:
         """What is to be said of a log whose clock has come to `now`; without it, of a log that has ended."""
         things, ends = self._things.get(log, {}), self._ends.get(log, [])
@@ -219,7 +291,10 @@ class Queue:
             del things[thing]
             if not one.again:
                 continue
-            yield repeated(one.finding, one.again, until)
+            if log == INCIDENT:
+                yield continued(one.finding, thing.removeprefix(f"{INCIDENT} "), one.links, one.again, until)
+            else:
+                yield repeated(one.finding, one.again, until)
             if now is not None:
                 quiet = min(2 * one.quiet, LONGEST)
                 self._keep(log, thing, _Thing(one.finding, one.rarity, until + quiet, quiet))
@@ -238,9 +313,11 @@ class Queue:
         """State as a tree of dicts, lists, numbers and strings."""
         return {
             "open": self._open.export(),
+            "open_of": {log: open_.export() for log, open_ in self._open_of.items()},
+            "incidents": {log: dict(incidents) for log, incidents in self._incidents.items()},
             "things": {
                 log: {
-                    thing: [asdict(one.finding), one.rarity, one.until, one.quiet, one.again]
+                    thing: [asdict(one.finding), one.rarity, one.until, one.quiet, one.again, one.links]
                     for thing, one in things.items()
                 }
                 for log, things in self._things.items()
@@ -255,6 +332,8 @@ class Queue:
     def restore(self, exported: dict[str, Any]) -> None:
         """Take over what `export` exported."""
         self._open = OpenChains.restore(exported["open"])
+        self._open_of = {log: OpenChains.restore(open_) for log, open_ in exported["open_of"].items()}
+        self._incidents = {log: dict(incidents) for log, incidents in exported["incidents"].items()}
         self._things = {
             log: {thing: _Thing(restored(finding), *rest) for thing, (finding, *rest) in things.items()}
             for log, things in exported["things"].items()

@@ -19,7 +19,7 @@ class Remark:
     log : str
         Which log it is about.
     clock : int
-        Microseconds since the epoch, by the wall clock.
+        Microseconds since the epoch, by the wall clock or the log's.
     msg, sub : str
         A sentence, and what stands beside it.
     n : int

@@ -26,7 +26,7 @@ __all__ = [
     "write_durably",
 ]
 
-VERSION = 2
+VERSION = 4
 _MAGIC = b"oddlog-checkpoint"
 
 

@@ -179,6 +179,17 @@ class Follower:
         self.more = True
         return chunks
 
+    def leave_rotated(self) -> bool:
+        """Leave a file that was read to its end and is live no more, though nothing is seen to follow; whether it did.
+
+        For whoever knows that something followed: the file after it may have been copied and cut back since.
+        """
+        if self._reader is None or not self._reader.at_end or self._look(self._reader)[0]:
+            return False
+        self.unfinished += self._reader.unfinished
+        self._leave(ended=True)
+        return True
+
     def position(self) -> FilePosition | None:
         """Where it stands; None before the first file."""
         if self._reader is None:

@@ -133,7 +133,7 @@ class Tailer:
         (follower,) = (each for each in self._followers if each.source == source)
         follower.begin_with(folder, length, is_it)
         chunks = follower.poll(length)
-        while not chunks and follower.more:
+        while not chunks and (follower.more or follower.leave_rotated()):
             chunks = follower.poll(length)
         return chunks[0] if chunks else None
 

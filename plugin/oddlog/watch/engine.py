@@ -7,11 +7,14 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from oddlog.errors import OddlogError
 from oddlog.logs import Decoder
 from oddlog.notices import INCIDENT, Ordinals, by_clock
 from oddlog.packing import pack, unpack
 from oddlog.pipeline import queue, roads
+from oddlog.watch.drift import BASELINE_DRIFT, Drift
 from oddlog.watch.journal import Closed, taken
 from oddlog.watch.lag import FALLING_BEHIND, Lag
 
@@ -74,8 +77,9 @@ class Engine:
         self._said: Counter[str] = Counter()
         self._told_bad = 0
         self._queue = queue(bundle, config)
+        self._drift = {log: Drift(log) for log in self.roads}
         notes = [note for road in self.roads.values() for note in road.notes]
-        counters.know(list(self.roads), [*notes, INCIDENT, FALLING_BEHIND], list(bundle.trained))
+        counters.know(list(self.roads), [*notes, INCIDENT, FALLING_BEHIND, BASELINE_DRIFT], list(bundle.trained))
         self._queue.suppressed = counters.suppressed
         for road in self.roads.values():
             road.seconds = counters.scoring
@@ -88,6 +92,7 @@ class Engine:
             "ordinals": pack(self._ordinals.export()),
             "queue": pack(self._queue.export()),
             "said": pack(dict(self._said)),
+            "drift": pack(msgspec.to_builtins(self._drift)),
         }
         return parts | {f"road {log}": pack(road.export()) for log, road in self.roads.items()}
 
@@ -102,6 +107,7 @@ class Engine:
         self._ordinals.restore(unpack(parts["ordinals"]))
         self._queue.restore(unpack(parts["queue"]))
         self._said.update(unpack(parts["said"]))
+        self._drift |= {log: Drift.restore(one) for log, one in unpack(parts["drift"]).items() if log in self.roads}
 
     def know_said(self, said: Counter[str]) -> None:
         """Not to say these notices again: they were written after the state from which it goes on."""
@@ -134,7 +140,7 @@ class Engine:
         for log, road in self.roads.items():
             silence = round((self.clock() - self._heard[log]) * 1e6)
             now = road.clock.now + silence
-            closed, due = list(road.close(now)), list(self._queue.due(log, now))
+            closed, due = list(road.close(now)), list(self._queue.passed(log, now))
             if closed or due:
                 self.changed = True
                 journal.write([Closed(log, now)])
@@ -146,7 +152,7 @@ class Engine:
         if closed.log in self.roads:
             self.changed = True
             self._say(closed.log, self.roads[closed.log].close(closed.now))
-            self._tell(self._queue.due(closed.log, closed.now))
+            self._tell(self._queue.passed(closed.log, closed.now))
 
     def watch_lag(self, lag: dict[str, float]) -> None:
         """Note how far behind each log is, and say so where that is long."""
@@ -164,15 +170,20 @@ class Engine:
             for candidate in sorted(outcome.candidates, key=by_clock):
                 self.changed = True
                 self._tell(self._queue.take(candidate))
-            self._tell(self._queue.due(log, outcome.until))
+            self._tell(self._queue.passed(log, outcome.until))
+            remark = self._drift[log].add(outcome.scores, outcome.until)
+            if remark is not None:
+                self._once(remark)
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         for found in findings:
-            finding = self._ordinals.number(found)
-            if self._said[finding.id]:
-                self._said[finding.id] -= 1
-                continue
-            self._write(finding)
+            self._once(self._ordinals.number(found))
+
+    def _once(self, notice: Finding | Remark) -> None:
+        if self._said[notice.id]:
+            self._said[notice.id] -= 1
+        else:
+            self._write(notice)
 
     def _write(self, finding: Finding | Remark) -> None:
         """Append a notice; a full disk is waited for, since a notice that is passed over is lost."""

@@ -17,10 +17,12 @@ DAY = 24 * HOUR
 CHAINS = Chains(HOUR, 7.0, {}, Calibration([0.0, 5.0], [1.0, 1 / 100], 5.0, 1 / 100, 1.0, 0.0, 100.0, 700))
 
 
-def candidate(clock, *, odd=True, rarity=2.0, source="10.0.0.1", target="10.0.0.9", port=445, note="Odd_Connection"):
+def candidate(
+    clock, *, odd=True, rarity=2.0, source="10.0.0.1", target="10.0.0.9", port=445, note="Odd_Connection", log="conn"
+):
     about = {"id.orig_h": source, "id.resp_h": target, "id.resp_p": port, "ts": clock}
     found = Finding(
-        log="conn",
+        log=log,
         detector="d",
         note=note,
         clock=clock,
@@ -40,7 +42,7 @@ def candidate(clock, *, odd=True, rarity=2.0, source="10.0.0.1", target="10.0.0.
         bundle="b",
         record=about,
     )
-    return Candidate(note, "d", "conn", clock, rarity, odd, source, target, port, lambda: found)
+    return Candidate(note, "d", log, clock, rarity, odd, source, target, port, lambda: found)
 
 
 def queue(chains=None, *, days=1.0, suppress_for=3600.0, ceiling=100):
@@ -113,6 +115,47 @@ def test_one_thing_that_comes_again_is_no_chain():
     assert said(queue(CHAINS), [candidate(i, odd=False, rarity=0.2) for i in range(50)]) == []
 
 
+def scan(n, **about):
+    return [candidate(i, target=f"10.1.{i >> 8}.{i & 255}", **about) for i in range(n)]
+
+
+def test_what_belongs_to_an_incident_that_was_told_is_counted_there_and_not_told_by_itself():
+    *first, incident, again = said(queue(CHAINS), scan(30))
+    assert 0 < len(first) < 4
+    assert incident.note == again.note == "Incident"
+    # The link that made it an incident is in its chain.
+    assert incident.n == len(first) + 1
+    assert len(first) + 1 + again.n == 30
+    assert again.said.startswith("From 10.0.0.1 28 more odd things after the incident of 00:00:00 UTC. 00:00:00 ")
+    assert again.said.endswith(" And 22 more.")
+    assert len(json.loads(json_line(again, 3600.0))["oddlog"]["chain"]) == 6
+
+
+def test_what_is_a_hundred_times_as_rare_as_its_incident_is_told_by_itself():
+    told = said(queue(CHAINS), [*scan(30), candidate(31, rarity=1e6, target="10.9.9.9")])
+    assert [one.rarity for one in told if one.resp_h == "10.9.9.9" and one.note != "Incident"] == [1e6]
+
+
+def test_a_scan_of_more_than_makes_links_is_counted_to_the_last():
+    waiting = queue(CHAINS, ceiling=1000)
+    told = said(waiting, scan(2000))
+    assert len(told) < 10
+    assert sum(one.n for one in told if one.name is None) + told[-1].n + 1 == 2000
+    assert waiting.suppressed["Oddlog::Odd_Connection"] == 2000 - sum(one.name is None for one in told)
+
+
+def test_how_often_a_thing_came_before_its_incident_is_said_by_that():
+    twice = [candidate(0), candidate(1), candidate(2)]
+    *_, incident, again = said(queue(CHAINS), [*twice, *scan(30)])
+    assert (incident.note, again.note) == ("Incident", "Incident")
+    assert "like the one of" not in "".join(one.said or "" for one in (incident, again))
+
+
+def test_without_a_time_in_which_things_are_one_each_is_told():
+    told = said(queue(CHAINS, suppress_for=0), scan(30))
+    assert sum(one.note != "Incident" for one in told) == 30
+
+
 CANDIDATES = st.lists(
     st.tuples(st.integers(0, 3 * HOUR), st.booleans(), st.sampled_from([0.01, 0.3, 2.0]), st.integers(1, 4)),
     max_size=40,
@@ -141,3 +184,37 @@ def test_a_state_that_was_exported_goes_on_as_if_never_interrupted(candidates, a
 def test_every_finding_is_told_or_counted(candidates):
     told = said(queue(ceiling=3), candidates)
     assert sum(one.n for one in told) == sum(one.odd for one in candidates)
+
+
+@settings(max_examples=40)
+@given(CANDIDATES)
+def test_every_finding_is_told_or_counted_or_a_link_of_an_incident(candidates):
+    told = said(queue(CHAINS), candidates)
+    again = [one for one in told if one.repeats]
+    links = {link["id"] for one in told for link in one.links if one not in again}
+    ids = {one.id for one in told}
+    not_told = [one for one in candidates if one.odd and not {one.tell().id} & (ids | links)]
+    assert len(not_told) <= sum(one.n for one in again)
+
+
+BOTH_LOGS = st.lists(st.tuples(st.sampled_from(["conn", "ntlm"]), st.booleans(), st.integers(1, 12)), max_size=60)
+
+
+@settings(max_examples=60)
+@given(BOTH_LOGS, st.randoms(use_true_random=False))
+def test_what_is_said_of_a_logs_findings_hangs_on_that_log_alone(rows, chance):
+    made = [
+        candidate(i, odd=odd, rarity=2.0 if odd else 0.2, target=f"10.0.0.{target}", log=log)
+        for i, (log, odd, target) in enumerate(rows)
+    ]
+    by_log = {log: [one for one in made if one.log == log] for log in ("conn", "ntlm")}
+    order = [one.log for one in made]
+    chance.shuffle(order)
+    mixed = [by_log[log].pop(0) for log in order]
+    one, other = said(queue(CHAINS), made), said(queue(CHAINS), mixed)
+    for log in ("conn", "ntlm"):
+        lines = [
+            [json_line(each, 3600.0) for each in told if each.log == log and each.note != "Incident"]
+            for told in (one, other)
+        ]
+        assert lines[0] == lines[1]

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import witness
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from live import Script
 from oddlog.tail import read_checkpoint
@@ -177,6 +177,16 @@ def die():
 
 @settings(max_examples=400 if LONG else 25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from(SOURCES), st.integers(1, 6)), max_size=30))
+# The file after a rotated one is copied and cut back, and no file that holds something follows the rotated one.
+@example(
+    [
+        ("rotate", "conn.log", 1),
+        ("write", "conn.log", 1),
+        ("write", "conn_logger-1.log", 1),
+        ("copytruncate", "conn.log", 1),
+        ("kill", "conn.log", 1),
+    ]
+)
 def test_every_complete_line_is_scored_once_in_the_order_of_its_file(program):
     with tempfile.TemporaryDirectory() as folder:
         busy = Busy(Path(folder))
