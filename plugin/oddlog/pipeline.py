@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Clock", "Outcome", "Road", "queue", "roads", "threshold"]
 
-PROGRAM = 400
+PROGRAM = 430
 """MB that the program itself, a bundle and the batch at hand take; states get what is left."""
 
 T = TypeVar("T")
