@@ -199,11 +199,18 @@ class AutoencoderDetector(Detector):
         return self.begin(records, state, threshold)()
 
     def begin(self, records: Records, state: ConnFeatures, threshold: float) -> Callable[[], Scored]:
-        """Features of the next records; the model needs no state."""
-        features = state.transform(records)
-        kind = None if self._relations is None else self._relations.hosts.kinds(records)
-        evidence = _Evidence(features, records, {})
-        return lambda: Scored.of_records(records, self._score(features), threshold, evidence, kind)
+        """Features of the next records; relations and the model need no state."""
+        features = state.begin(records)
+
+        def score() -> Scored:
+            kind = None
+            if self._relations is not None:
+                put_evidence(features, self._spec, records, self._relations.judge(records))
+                kind = self._relations.hosts.kinds(records)
+            evidence = _Evidence(features, records, {})
+            return Scored.of_records(records, self._score(features), threshold, evidence, kind)
+
+        return score
 
     def _score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         if self._inside is not None:

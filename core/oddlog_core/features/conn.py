@@ -193,6 +193,13 @@ class ConnFeatures:
         (n_records, n_columns) float64
             Seconds, bytes, packets as they are, not scaled; other numbers; evidence; then codes.
         """
+        features = self.begin(records)
+        if self.relations is not None:
+            put_evidence(features, self.spec, records, self.relations.judge(records) if judged is None else judged)
+        return features
+
+    def begin(self, records: Records) -> NDArray[np.float64]:
+        """Features of the next records but for the evidence, for which no state is needed: that can wait."""
         n, n_numbers = len(records), len(self.spec.numbers)
         out = np.empty((n, len(self.spec.columns)))
         counts = np.stack([records.integers[name] for name in ROLLED], axis=1).clip(0, LARGEST)
@@ -208,13 +215,12 @@ class ConnFeatures:
                 part[:, len(NUMBERS) : first] = rolled.reshape(len(part), len(ROLLING))
             for column, (name, usual) in enumerate(self.spec.ports.items(), start=ports):
                 looked_up(records.integers[name][rows], _port_table(tuple(usual)), part[:, column])
-        if self.rhythm is not None and self.relations is not None:
+        if self.rhythm is not None:
             often, statistics = self.rhythm.transform(records)
             middle, last = first + len(COUNTS), first + len(COUNTS) + len(STATISTICS)
             out[:, first:middle], out[:, middle:last] = often, statistics
             for column, name in enumerate(UNSET, start=last):
                 out[:, column] = records.integers[name.removesuffix("_unset")] == MISSING
-            put_evidence(out, self.spec, records, self.relations.judge(records) if judged is None else judged)
         if self.spec.time_of_day:
             angle = 2 * np.pi * (records.clock % DAY) / DAY
             out[:, n_numbers - 2] = np.sin(angle)
