@@ -162,7 +162,7 @@ class Chains(msgspec.Struct, frozen=True):
 
     def expected(self, anchor: str) -> float:
         """Links around an anchor that are usual in a window; of one that never had any, as if it had one once."""
-        return (self.often.get(anchor, 0) + 1) / (self.days + 1) * self.window / 86_400_000_000
+        return (self.often.get(anchor, 0) + 1) / (self.days + 1) * max(self.window, 1) / 86_400_000_000
 
     def add(self, link: Link, open_: OpenChains) -> Chain | None:
         """Add a link, and give the oddest chain that it is part of; None where it stands alone.

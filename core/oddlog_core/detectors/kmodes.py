@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import msgspec
@@ -125,8 +126,18 @@ class KModesDetector(Detector):
                 parts += [one.score for one in other._one_by_one(only)]
             kinds = by_kind(parts, of_parts)
         # What was held back has been judged; what it knows of who is usual is worth having.
-        detector = cls._learn(baseline, options.part(0.6, 1.0), whole_weeks)
+        detector = cls._learn(baseline, options.part(0.6, 1.0), whole_weeks)._weighing_as(before)
         return Fitted(detector, scores, a_day, Fitted(before, scores, a_day, kinds=kinds), kinds)
+
+    def _weighing_as(self, other: Self) -> Self:
+        """The same, but for how many nats of evidence each surprise is: as another says.
+
+        What more habits never had is more surprising to them. Scores held back by half of them would not compare.
+        """
+        if self._habits is None or other._habits is None:
+            return self
+        learned = msgspec.structs.replace(self._learned, tail=other._learned.tail)
+        return type(self)(learned, replace(self._habits, tails=other._habits.tails), self._known)
 
     def _one_by_one(self, batches: Sequence[Records]) -> Iterator[Scored]:
         """Scores of batches in log order."""

@@ -76,7 +76,8 @@ def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Fi
         username=name if kind == "account" else None,
         window=None,
         score=chain.score,
-        rarity=min(rarity, supported),
+        # Where chains are too few to say how rare this one is, it is still as rare as its rarest link.
+        rarity=max(min(rarity, supported), rarest),
         at_least=rarity > supported,
         reasons=(),
         bundle=last.bundle,
