@@ -210,7 +210,9 @@ class Queue:
             return said, False
         if known is not None:
             known.again += self._handed_over(log, chain.anchor)
-        return said, finding.rarity < rarer(candidate.note) * min(alone, calibration.supported)
+        # One that is rarer than the incident, and than all that belonged to it before, is not for later.
+        before = (float(one.about["rarity"]) for one in (own.links if own is not None else ()) if one is not link)
+        return said, finding.rarity <= max(min(alone, calibration.supported), *before)
 
     def _handed_over(self, log: str, anchor: str) -> int:
         """How often things around an anchor have come since they were told; from now on the incident says so."""

@@ -106,6 +106,22 @@ def test_weak_findings_that_chain_are_an_incident_together():
     assert line["msg"].startswith(f"From 10.0.0.1 {incident.n} odd things within ")
 
 
+def test_a_finding_that_is_rarer_than_the_incident_is_not_kept_for_later():
+    weak = [candidate(i, odd=False, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 13)]
+    strong = [candidate(i, rarity=500.0, target=f"10.0.0.{i}") for i in (13, 14)]
+    incident, finding, *later = said(queue(CHAINS), [*weak, *strong])
+    assert (incident.note, incident.clock) == ("Incident", 11)
+    assert (finding.rarity, finding.clock) == (500.0, 13)
+    assert [(one.note, one.n) for one in later] == [("Incident", 3)]
+
+
+def test_an_incident_is_at_least_as_rare_as_its_rarest_link():
+    weak = [candidate(i, odd=False, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 13)]
+    _, incident, *_ = said(queue(CHAINS), [candidate(9, rarity=500.0, target="10.0.0.9"), *weak])
+    assert (incident.note, incident.clock) == ("Incident", 10)
+    assert incident.rarity == 500.0
+
+
 def test_weak_findings_far_apart_are_nothing():
     weak = [candidate(i * HOUR, odd=False, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 14)]
     assert said(queue(CHAINS), weak) == []
