@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oddlog.logs.checked import rows_where
+from oddlog.logs.checked import refuse_unset, rows_where
 from oddlog.logs.tsv import Header, read_rows
 
 if TYPE_CHECKING:
@@ -68,7 +68,5 @@ def read_authentications(lines: Lines) -> tuple[dict[str, pa.Array], Wrong]:
     known = pc.is_in(outcome, pa.array(_OUTCOMES)).fill_null(False)
     for row in rows_where(~np.array(known, np.bool_)):
         wrong.setdefault(row, ("success", "Success or Fail", outcome[row].as_py() or "nothing"))
-    for name in ("id.orig_h", "id.resp_h"):
-        for row in rows_where(np.array(columns[name].is_null(), np.bool_)):
-            wrong.setdefault(row, (name, "a computer", "nothing"))
+    refuse_unset(columns, ("id.orig_h", "id.resp_h"), "a computer", wrong)
     return columns, wrong

@@ -12,12 +12,12 @@ from oddlog.logs.schema import SCHEMAS, TYPES
 from oddlog.logs.times import LATEST, microseconds, parse_times
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
 
-__all__ = ["EXPECTED", "Wrong", "checked", "rows_where"]
+__all__ = ["EXPECTED", "Wrong", "checked", "refuse_unset", "rows_where"]
 
 EXPECTED: Mapping[str, str] = {
     "time": "a time between 1970 and 2200",
@@ -36,6 +36,13 @@ Wrong = dict[int, tuple[str, str, str]]
 def rows_where(bad: NDArray[np.bool_]) -> list[int]:
     """Rows that a mask marks."""
     return [int(row) for row in np.flatnonzero(bad)]
+
+
+def refuse_unset(columns: Mapping[str, pa.Array], names: Sequence[str], expected: str, wrong: Wrong) -> None:
+    """Name the rows of columns that may not be unset."""
+    for name in names:
+        for row in rows_where(_isnull(columns[name])):
+            wrong.setdefault(row, (name, expected, "nothing"))
 
 
 def _isnull(column: pa.Array) -> NDArray[np.bool_]:

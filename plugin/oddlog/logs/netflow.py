@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oddlog.logs.checked import rows_where
+from oddlog.logs.checked import refuse_unset, rows_where
 from oddlog.logs.tsv import Header, read_rows
 
 if TYPE_CHECKING:
@@ -79,9 +79,7 @@ def read_flows(lines: Lines) -> tuple[dict[str, pa.Array], Wrong]:
         columns[name], bad = _ports(columns[name])
         for row in bad:
             wrong.setdefault(row, (name, _EXPECTED_PORT, bad[row]))
-    for name in ("id.orig_h", "id.resp_h"):
-        for row in rows_where(np.array(columns[name].is_null(), np.bool_)):
-            wrong.setdefault(row, (name, "a device", "nothing"))
+    refuse_unset(columns, ("id.orig_h", "id.resp_h"), "a device", wrong)
     columns["proto"] = protocols(columns["ip_proto"])
     return columns, wrong
 
