@@ -166,10 +166,9 @@ def train(
         about = About(
             sum(map(len, baseline)), len(fitted.held_back), int(baseline[0].clock[0]), int(baseline[-1].clock[-1])
         )
-        trained[kind.name], before[kind.name] = (
-            Trained(one.detector, Calibration.fit(one.held_back, one.per_day, one.kinds), about)
-            for one in (fitted, fitted.before or fitted)
-        )
+        calibration = Calibration.fit(fitted.held_back, fitted.per_day, fitted.kinds)
+        trained[kind.name] = Trained(fitted.detector, calibration, about)
+        before[kind.name] = Trained(fitted.before or fitted.detector, calibration, about)
         if fitted.detector.window is None and kind.every_record:
             held_back.setdefault(kind.log, {})[kind.name] = fitted.held_back
         later = split(baseline, config.train.held_back)[1]

@@ -163,11 +163,11 @@ class AutoencoderDetector(Detector):
         scores = np.concatenate([before._score(part) for part in later])
         a_day = per_day(baseline)
         if transformer.relations is None:
-            return Fitted(cls(learned, None, exported, beside, inside), scores, a_day, Fitted(before, scores, a_day))
+            return Fitted(cls(learned, None, exported, beside, inside), scores, a_day, before)
         # What was held back has been judged; what it knows of who is usual is worth having.
         detector = cls(learned, Relations.learn(baseline)[0], exported, beside, inside)
         kinds = before._by_kind(transformer.relations.hosts, learned_from, held_back, later, scores)
-        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day, kinds=kinds), kinds)
+        return Fitted(detector, scores, a_day, before, kinds)
 
     def _by_kind(
         self,

@@ -88,8 +88,8 @@ class Fitted:
         Scores of the latest part of the baseline, none by a detector that had learned from that record.
     per_day : float
         Scores a day in the whole baseline.
-    before : Fitted, optional
-        As it was when it had learned from nothing of the latest part; None where it never does.
+    before : Detector, optional
+        The detector as it was when it had learned from nothing of the latest part; None where it never does.
     kinds : sequence of arrays of float64
         Scores by kind, each as `held_back`, where those of different kinds do not compare.
     """
@@ -97,7 +97,7 @@ class Fitted:
     detector: Detector
     held_back: NDArray[np.float64]
     per_day: float
-    before: Fitted | None = None
+    before: Detector | None = None
     kinds: Sequence[NDArray[np.float64]] = ()
 
 

@@ -87,7 +87,7 @@ class HostsDetector(Detector):
         # What was held back has been judged; what kinds of host it has is worth having.
         detector = cls._learn(profiles, options)
         options.progress(1.0)
-        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day))
+        return Fitted(detector, scores, a_day, before)
 
     @classmethod
     def _learn(cls, profiles: Sequence[NDArray[np.int64]], options: FitOptions) -> Self:

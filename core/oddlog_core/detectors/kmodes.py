@@ -127,7 +127,7 @@ class KModesDetector(Detector):
             kinds = by_kind(parts, of_parts)
         # What was held back has been judged; what it knows of who is usual is worth having.
         detector = cls._learn(baseline, options.part(0.6, 1.0), whole_weeks)._weighing_as(before)
-        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day, kinds=kinds), kinds)
+        return Fitted(detector, scores, a_day, before, kinds)
 
     def _weighing_as(self, other: Self) -> Self:
         """The same, but for how many nats of evidence each surprise is: as another says.

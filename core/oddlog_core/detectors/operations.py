@@ -154,7 +154,7 @@ class OperationsDetector(Detector):
         a_day = len(scores) / days(held_back)
         # What was held back has been judged; what it knows of who may what is worth having.
         detector = cls._learn(baseline, options.part(0.6, 1.0))
-        return Fitted(detector, scores, a_day, Fitted(before, scores, a_day))
+        return Fitted(detector, scores, a_day, before)
 
     @classmethod
     def _learn(cls, train: Sequence[Records], options: FitOptions) -> Self:

@@ -15,7 +15,7 @@ import numpy as np
 
 from oddlog_core.features.habits import BLOCKS, apart, blocks, most
 from oddlog_core.features.keys import of_categories
-from oddlog_core.features.places import place
+from oddlog_core.features.places import INTERNET, MULTICAST, kinds
 from oddlog_core.kernels.keyindex import KeyIndex
 from oddlog_core.records import Categories
 from oddlog_core.span import some
@@ -97,9 +97,9 @@ class Acquaintance:
     def _ends(self, column: Categories) -> NDArray[np.int64]:
         """`OUTSIDE`, `NEWCOMER` or `SETTLED` for each host of a column, (n,)."""
         each = Categories(np.arange(len(column.values), dtype=np.int32), column.values)
-        places = np.array([place(value) for value in column.values], np.str_)
+        where = kinds(each)
         kind = np.where(self.seen_in(of_categories(each)) < ENOUGH, NEWCOMER, SETTLED)
-        kind[(places == "internet") | (places == "multicast")] = OUTSIDE
+        kind[(where == INTERNET) | (where == MULTICAST)] = OUTSIDE
         found: NDArray[np.int64] = np.append(kind, OUTSIDE)[column.codes]
         return found
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Categories
 
-__all__ = ["INTERNET", "Places", "kinds", "local_time", "place"]
+__all__ = ["INTERNET", "MULTICAST", "Places", "kinds", "local_time", "place"]
 
 _MOST_KNOWN = 1 << 16
 _QUARTER = 900_000_000
@@ -28,7 +28,7 @@ _QUARTER = 900_000_000
 _LAST_QUARTER = 2**33 // 900
 
 
-_INTERNAL, INTERNET, _MULTICAST, _NAMELESS = range(4)
+_INTERNAL, INTERNET, MULTICAST, _NAMELESS = range(4)
 _PLACES = ("inside", "internet", "multicast", "unknown")
 
 
@@ -40,7 +40,7 @@ def _kind(address: str) -> int:
     except ValueError:
         return _NAMELESS
     if group or address.endswith(".255"):
-        return _MULTICAST
+        return MULTICAST
     return _INTERNAL if private else INTERNET
 
 

@@ -72,7 +72,7 @@ def test_what_is_learned_is_k_means_of_z_scored_logarithms_of_all_windows(tmp_pa
 def test_what_is_held_back_is_scored_by_what_the_windows_before_it_taught():
     since = split([BASELINE], 0.5)[1][0].clock[0]
     later = np.array([counts for (number, _), counts in profiles(BASELINE).items() if number * WINDOW >= since])
-    npt.assert_array_equal(FITTED.held_back, FITTED.before.detector._distance(later)[0])
+    npt.assert_array_equal(FITTED.held_back, FITTED.before._distance(later)[0])
 
 
 def test_scores_a_day_are_host_windows_a_day():
