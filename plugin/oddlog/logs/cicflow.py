@@ -62,6 +62,7 @@ _WORDS = {
     "var": "variance",
 }
 _DAY_FIRST = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y %I:%M:%S %p")
+_FEWEST = 5
 _NOON = re.compile(r"\b[AP]M$")
 
 
@@ -78,7 +79,8 @@ def header_rows(data: bytes) -> list[int]:
     found, at = [], data.find(_TELLING)
     while at >= 0:
         start = data.rfind(b"\n", 0, at) + 1
-        if data[start : start + 1] not in {b"{", b"#"}:
+        # One name is no header: a broken line of another log may hold it.
+        if data[start : start + 1] not in {b"{", b"#"} and data.count(b",", start, data.find(b"\n", at)) >= _FEWEST:
             found.append(start)
         at = data.find(_TELLING, data.find(b"\n", at))
     return found
