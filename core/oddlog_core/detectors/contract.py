@@ -35,7 +35,8 @@ class FitOptions:
     Attributes
     ----------
     held_back : float
-        Share of the baseline, its latest part, that is scored for calibration and not trained on.
+        Share of the baseline that its latest part is, which is scored for calibration by what is trained without it;
+        as many of its earliest records may be, too.
     seed : int
     networks : mapping of str to str
         CIDR to name.
