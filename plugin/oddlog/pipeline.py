@@ -7,7 +7,7 @@ come from.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from time import perf_counter
@@ -282,9 +282,8 @@ class Road:
             odd = past & mine if scored.host is None and one.detector.threshold is None else scored.odd
             # A host-window past the threshold was told of as soon as it was certain, and is no second time.
             weak = (rarity >= WEAK) & ~past & mine
-            told = odd | weak
-            judged = Judged(self.log, self._bundle, one, replace(scored, odd=told), p_value, rarity, batch, believed)
-            candidates += [judged.candidate(i, odd=bool(odd[i])) for i in np.flatnonzero(told).tolist()]
+            judged = Judged(self.log, self._bundle, one, scored, p_value, rarity, batch, believed)
+            candidates += judged.candidates(odd | weak, odd)
             scores.append(judged.rows())
         return Outcome(scores, candidates, since, until, fell)
 
