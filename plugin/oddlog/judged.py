@@ -108,7 +108,7 @@ class Judged:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCORES)
 
-    def candidate(self, i: int, *, odd: bool) -> Candidate:
+    def candidate(self, i: int, *, odd: bool | None) -> Candidate:
         """One score as a candidate."""
         detector, scored, row = self.trained.detector, self.scored, int(self.scored.row[i])
         source, target, port = scored.host[i] or None if scored.host is not None else None, None, None
@@ -126,6 +126,8 @@ class Judged:
             target,
             port,
             partial(self._finding, i, row),
+            int(scored.since[i]) if scored.since is not None else None,
+            bool(scored.final[i]),
         )
 
     def _of_window(self, row: int) -> bool:
