@@ -135,7 +135,8 @@ class Queue:
     def take(self, candidate: Candidate) -> Iterator[Finding]:
         """Whatever is to be said once this candidate is known."""
         yield from self.passed(candidate.log, candidate.clock)
-        odd = self._is_odd(candidate)
+        thing = f"{candidate.note} {candidate.orig_h} {candidate.resp_h} {candidate.resp_p}"
+        counts, odd = self._is_odd(candidate, thing)
         if candidate.since is not None and not self._decides(candidate, odd=odd):
             return
         finding, part = None, False
@@ -143,23 +144,27 @@ class Queue:
         if self.chains is not None and candidate.rarity >= WEAK and self._may_link(candidate):
             finding = candidate.tell()
             incidents, part = self._chained(self.chains, candidate, finding)
-        elif odd:
+        elif counts:
             part = self._counted(candidate)
-        if odd and part:
+        if counts and part:
             # The incident says so.
             self.suppressed[f"Oddlog::{candidate.note}"] += 1
-        elif odd:
-            thing = f"{candidate.note} {candidate.orig_h} {candidate.resp_h} {candidate.resp_p}"
-            if self._is_new(candidate.log, candidate.note, thing, candidate, candidate.rarity):
-                self._pay(candidate.log, candidate.clock)
-                yield self._remember(candidate.log, thing, finding or candidate.tell(), candidate.rarity)
+        elif odd and self._is_new(candidate.log, candidate.note, thing, candidate, candidate.rarity):
+            self._pay(candidate.log, candidate.clock)
+            yield self._remember(candidate.log, thing, finding or candidate.tell(), candidate.rarity)
         yield from incidents
 
-    def _is_odd(self, candidate: Candidate) -> bool:
-        """Whether it is a finding by itself, at the pace of its log."""
+    def _is_odd(self, candidate: Candidate, thing: str) -> tuple[bool, bool]:
+        """Whether it counts with what was told of, and whether it is a finding at the pace of its log."""
         pace = self._paces.get(candidate.log)
         factor = pace.factor(candidate.clock) if pace is not None else 1.0
-        return candidate.rarity >= factor * self.days if candidate.odd is None else candidate.odd
+        if candidate.odd is not None:
+            return candidate.odd, candidate.odd
+        # To be counted costs nothing of the budget.
+        counts = candidate.rarity >= min(factor, 1.0) * self.days
+        return counts, candidate.rarity >= factor * self.days or (
+            counts and thing in self._things.get(candidate.log, {})
+        )
 
     def _pay(self, log: str, clock: int) -> None:
         if log in self._paces:

@@ -215,6 +215,19 @@ def test_what_is_much_rarer_is_told_at_any_pace():
     assert len(said(queue(shares={"conn": 20.0}, ceiling=1000), flood(500, 1, [4.0]))) == 500
 
 
+def test_what_comes_again_is_counted_at_any_pace():
+    first, *others, again = said(
+        queue(shares={"conn": 1.0}), [*scan(4, rarity=1.0), *[candidate(9, target="10.1.0.0", rarity=1.0)] * 50]
+    )
+    assert others == []
+    assert (first.resp_h, again.n) == ("10.1.0.0", 50)
+
+
+def test_what_belongs_to_an_incident_is_counted_at_any_pace():
+    told = said(queue(CHAINS, shares={"conn": 1.0}), scan(2000, rarity=1.0))
+    assert sum(one.n for one in told if one.name is None) + told[-1].n + 1 == 2000
+
+
 def window(clock, rarity, *, final=False, since=0, **about):
     return candidate(clock, rarity=rarity, since=since, final=final, target=None, port=None, **about)
 
