@@ -110,27 +110,27 @@ class Judged:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCORES)
 
-    def candidates(self, told: NDArray[np.bool_], odd: NDArray[np.bool_]) -> list[Candidate]:
+    def candidates(self, told: NDArray[np.bool_]) -> list[Candidate]:
         """Some scores as candidates, which hold on to their own records and to no other of the batch.
 
         Parameters
         ----------
         told : (n,) bool
             Which scores.
-        odd : (n,) bool
-            Which of them are findings by themselves.
         """
         chosen = np.flatnonzero(told)
         if not len(chosen):
             return []
         rows = np.unique(self.scored.row[chosen])
         rows = rows[rows >= 0]
-        records = _records(self.batch.take(rows)) if self.batch is not None else []
-        few = replace(
-            self, scored=self.trained.detector.kept(replace(self.scored, odd=told), chosen), batch=None, believed=None
+        of_row = dict(
+            zip(rows.tolist(), _records(self.batch.take(rows)) if self.batch is not None else [], strict=True)
         )
-        of_row = dict(zip(rows.tolist(), records, strict=True))
-        return [few._candidate(i, of_row, self._caveats(i), odd=bool(odd[i])) for i in chosen.tolist()]
+        detector = self.trained.detector
+        odd = [None] * len(chosen) if detector.threshold is None else self.scored.odd[chosen].tolist()
+        scored = detector.kept(replace(self.scored, odd=told), chosen)
+        few = replace(self, scored=scored, batch=None, believed=None)
+        return [few._candidate(i, odd_, of_row, self._caveats(i)) for i, odd_ in zip(chosen.tolist(), odd, strict=True)]
 
     def _caveats(self, i: int) -> tuple[str, ...]:
         if self.scored.host is not None or self.believed is None:
@@ -139,7 +139,7 @@ class Judged:
         return tuple(name for name, held in zip(CAVEATS, holds, strict=True) if held)
 
     def _candidate(
-        self, i: int, of_row: Mapping[int, dict[str, Any]], caveats: tuple[str, ...], *, odd: bool
+        self, i: int, odd: bool | None, of_row: Mapping[int, dict[str, Any]], caveats: tuple[str, ...]
     ) -> Candidate:
         detector, scored = self.trained.detector, self.scored
         host = None if scored.host is None else scored.host[i] or None
@@ -157,6 +157,8 @@ class Judged:
             record.get("id.resp_h"),
             record.get("id.resp_p"),
             partial(self._finding, i, host if by_itself else None, record, caveats),
+            int(scored.since[i]) if scored.since is not None else None,
+            bool(scored.final[i]),
         )
 
     def _finding(self, i: int, host: str | None, record: dict[str, Any], caveats: tuple[str, ...]) -> Finding:

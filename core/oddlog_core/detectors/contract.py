@@ -165,7 +165,7 @@ class Scored:
     final : (n,) bool
         Whether it stands: a host's score before its window closes is provisional and no row of the scores file.
     odd : (n,) bool
-        Whether it passed the threshold, and its subject for the first time.
+        Whether it passed the threshold; a host-window until it closes, and then again whenever it has grown by a tenth.
     host : sequence of str, or None
         The host of each host-window.
     since : (n,) int64, or None

@@ -36,7 +36,7 @@ def anchors_of(finding: Finding) -> tuple[str, ...]:
 def link_of(finding: Finding, strength: float) -> Link:
     """A finding as a link of chains."""
     record = finding.record
-    what = (finding.note, finding.orig_h, finding.resp_h, finding.resp_p, finding.username)
+    what = (finding.log, finding.note, finding.orig_h, finding.resp_h, finding.resp_p, finding.username)
     thing = " ".join(map(str, (*what, record.get("endpoint"), record.get("operation"))))
     about = {
         "ts": finding.clock,
