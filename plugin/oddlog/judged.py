@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,14 +123,20 @@ class Judged:
             return []
         rows = np.unique(self.scored.row[chosen])
         rows = rows[rows >= 0]
-        of_row = dict(
-            zip(rows.tolist(), _records(self.batch.take(rows)) if self.batch is not None else [], strict=True)
-        )
+        records = _records(self.batch.take(rows)) if self.batch is not None else []
+        of_row = dict(zip(rows.tolist(), records, strict=True))
         detector = self.trained.detector
+        few = replace(
+            self,
+            scored=detector.kept(replace(self.scored, odd=told), chosen),
+            p_value=self.p_value[chosen],
+            rarity=self.rarity[chosen],
+            batch=None,
+            believed=None,
+        )
         odd = [None] * len(chosen) if detector.threshold is None else self.scored.odd[chosen].tolist()
-        scored = detector.kept(replace(self.scored, odd=told), chosen)
-        few = replace(self, scored=scored, batch=None, believed=None)
-        return [few._candidate(i, odd_, of_row, self._caveats(i)) for i, odd_ in zip(chosen.tolist(), odd, strict=True)]
+        caveats = map(self._caveats, chosen.tolist())
+        return [few._candidate(i, *of_it, of_row) for i, of_it in enumerate(zip(odd, caveats, strict=True))]
 
     def _caveats(self, i: int) -> tuple[str, ...]:
         if self.scored.host is not None or self.believed is None:
@@ -139,7 +145,7 @@ class Judged:
         return tuple(name for name, held in zip(CAVEATS, holds, strict=True) if held)
 
     def _candidate(
-        self, i: int, odd: bool | None, of_row: Mapping[int, dict[str, Any]], caveats: tuple[str, ...]
+        self, i: int, odd: bool | None, caveats: tuple[str, ...], of_row: Mapping[int, dict[str, Any]]
     ) -> Candidate:
         detector, scored = self.trained.detector, self.scored
         host = None if scored.host is None else scored.host[i] or None
@@ -156,7 +162,9 @@ class Judged:
             host if by_itself else record.get("id.orig_h"),
             record.get("id.resp_h"),
             record.get("id.resp_p"),
-            partial(self._finding, i, host if by_itself else None, record, caveats),
+            record,
+            # Told as a finding, as a link, or both.
+            cache(partial(self._finding, i, host if by_itself else None, record, caveats)),
             int(scored.since[i]) if scored.since is not None else None,
             bool(scored.final[i]),
         )
