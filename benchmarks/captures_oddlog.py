@@ -23,7 +23,7 @@ from captures_office import DAYS
 from oddlog import baseline
 from oddlog.config import Config, TrainConfig
 from oddlog.logs import open_logs
-from oddlog.pipeline import Road, roads
+from oddlog.pipeline import Road, roads, threshold
 from oddlog_core.bundle import read_bundle
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from captures_moved import Moved
     from captures_office import Office
-    from oddlog.notices import Finding
+    from oddlog.notices import Candidate, Finding
     from oddlog.pipeline import Outcome
 
 __all__ = ["Oddlog"]
@@ -64,10 +64,11 @@ class Oddlog:
     def __init__(self, office: Office, logs: Sequence[str], work: Path, epochs: int | None = None) -> None:
         self._midnight = office.day(DAYS)[1]
         config = Config() if epochs is None else Config(train=TrainConfig(epochs=epochs))
-        bundle = self._train(office, logs, work, config)
+        bundle = read_bundle(self._train(office, logs, work, config))
+        self._threshold = threshold(bundle, Config())
         self._days = {
             log: _Benign(road, Lines.read(office.judged / f"{log}.log", log), {})
-            for log, road in roads(read_bundle(bundle), Config()).items()
+            for log, road in roads(bundle, Config()).items()
         }
         self._windows: dict[tuple[str, str, float], float] = {}
         self._told: set[tuple[str, str | None, str | None, int]] = set()
@@ -99,7 +100,7 @@ class Oddlog:
         rows = _rows(outcomes)
         windows = rows[rows["uid"].isna()]
         self._windows = dict(zip(_window(windows), windows["rarity"], strict=True))
-        findings = _findings(outcomes)
+        findings = self._findings(outcomes)
         self._told = {_key(finding) for finding in findings}
         return rows, findings
 
@@ -132,15 +133,20 @@ class Oddlog:
         odder = rows["uid"].isna() & rows["orig_h"].isin(callers) & (rows["rarity"] > rows["without"])
         findings = [
             finding
-            for finding in _findings(outcomes)
+            for finding in self._findings(outcomes)
             if finding.uid in uids
             or (finding.uid is None and finding.orig_h in callers and _key(finding) not in self._told)
         ]
         return rows[rows["uid"].isin(uids) | odder], findings
 
-
-def _findings(outcomes: list[Outcome]) -> list[Finding]:
-    return [candidate.tell() for outcome in outcomes for candidate in outcome.candidates if candidate.odd]
+    def _findings(self, outcomes: list[Outcome]) -> list[Finding]:
+        """What passes the threshold of an ordinary day; of a host-window the first that does."""
+        odd: dict[object, Candidate] = {}
+        for candidate in (candidate for outcome in outcomes for candidate in outcome.candidates):
+            if candidate.rarity >= self._threshold:
+                window = (candidate.detector, candidate.orig_h, candidate.since)
+                odd.setdefault(id(candidate) if candidate.since is None else window, candidate)
+        return [candidate.tell() for candidate in odd.values()]
 
 
 def _score(road: Road, lines: Lines, scratch: Path) -> list[Outcome]:

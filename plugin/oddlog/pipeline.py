@@ -7,13 +7,14 @@ come from.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from oddlog_core.budget import LOOSEST, Budget
 from oddlog_core.calibration import fisher
 from oddlog_core.kernels.timeline import CLOCK_STATE, advance
 from oddlog_core.quality import confidence
@@ -120,7 +121,7 @@ class Road:
     bundle : str
         Digest of their bundle.
     days : float
-        Rarity in days from which a score is a finding.
+        Rarity in days from which a score may be a finding.
     order : {"end", "start"}
     joint : Calibration, optional
         Of what the p-values of several detectors of records add up to.
@@ -142,7 +143,7 @@ class Road:
     ) -> None:
         self.log = log
         self.clock = Clock(order)
-        self._bundle, self._days, self._joint = bundle, days, joint
+        self._bundle, self._least, self._joint = bundle, min(days, WEAK), joint
         self._cold_until: int | None = None
         self._trained = {one.detector.name: one for one in trained}
         self._thresholds = {name: one.threshold(days) for name, one in self._trained.items()}
@@ -278,20 +279,18 @@ class Road:
             if scored.host is None and believed is not None:
                 p = p ** believed[0][scored.row]
             rarity = 1 / (p * per_day)
-            past = rarity >= self._days
-            odd = past & mine if scored.host is None and one.detector.threshold is None else scored.odd
-            # A host-window past the threshold was told of as soon as it was certain, and is no second time.
-            weak = (rarity >= WEAK) & ~past & mine
-            told = odd | weak
-            judged = Judged(self.log, self._bundle, one, replace(scored, odd=told), p_value, rarity, batch, believed)
-            candidates += [judged.candidate(i, odd=bool(odd[i])) for i in np.flatnonzero(told).tolist()]
+            told = (rarity >= self._least) & mine
+            if scored.host is not None or one.detector.threshold is not None:
+                told |= scored.odd
+            judged = Judged(self.log, self._bundle, one, scored, p_value, rarity, batch, believed)
+            candidates += judged.candidates(told)
             scores.append(judged.rows())
         return Outcome(scores, candidates, since, until, fell)
 
 
 def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
     """A road for each log that the bundle knows, all sharing memory by appetite."""
-    days = threshold(bundle, config)
+    days = LOOSEST * threshold(bundle, config)
     logs = dict.fromkeys(one.detector.log for one in bundle.trained.values())
     shares = sum(one.detector.appetite for one in bundle.trained.values())
     for one in bundle.trained.values():
@@ -311,14 +310,13 @@ def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
 
 def queue(bundle: Bundle, config: Config) -> Queue:
     """What decides which of the roads' candidates are told."""
-    return Queue(
-        bundle.chains, threshold(bundle, config), config.suppress_for, max(round(CEILING * config.notices_per_day), 1)
-    )
+    days, logs = threshold(bundle, config), dict.fromkeys(one.detector.log for one in bundle.trained.values())
+    budget = bundle.budget or Budget([], [])
+    ceiling = max(round(CEILING * config.notices_per_day), 1)
+    return Queue(bundle.chains, days, config.suppress_for, ceiling, budget.shares(config.notices_per_day, days, logs))
 
 
 def threshold(bundle: Bundle, config: Config) -> float:
-    """Rarity in days from which a score is a finding."""
-    n_queues = len(bundle.trained) + (bundle.chains is not None)
-    if bundle.budget is None:
-        return n_queues / config.notices_per_day
-    return bundle.budget.threshold(config.notices_per_day, n_queues)
+    """Rarity in days from which a score is a finding on an ordinary day."""
+    budget = bundle.budget or Budget([], [])
+    return budget.threshold(config.notices_per_day, len(bundle.trained) + (bundle.chains is not None))

@@ -36,8 +36,11 @@ class Told(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """Final scores, what was told for the first time, and host-windows that were told of again as they grew."""
+
     scores: list[Told]
     findings: list[Told]
+    grown: list[Told]
 
 
 def answer(
@@ -48,7 +51,7 @@ def answer(
 ) -> Answer:
     """Final scores and explained findings, in order; between batches the state passes through `carry`."""
     state, before = detector.new_state(), 0
-    given = Answer([], [])
+    given = Answer([], [], [])
     for batch in batches:
         _take(detector, detector.score_samples(batch, state, threshold), before, given)
         state = carry(state)
@@ -64,7 +67,7 @@ def answer_of_begun(detector: Detector, batches: Iterable[Records], threshold: f
     state, before = detector.new_state(), 0
     begun = [(detector.begin(batch, state, threshold), len(batch)) for batch in batches]
     closed = detector.close(state, threshold)
-    given = Answer([], [])
+    given = Answer([], [], [])
     for score, n in begun:
         _take(detector, score(), before, given)
         before += n
@@ -83,9 +86,9 @@ def _take(detector: Detector, scored: Scored, before: int, given: Answer) -> Non
         if scored.final[i]:
             given.scores.append(told)
         if scored.odd[i]:
-            given.findings.append(
-                told._replace(reasons=detector.explain(scored, i), context=detector.context(scored, i))
-            )
+            explained = told._replace(reasons=detector.explain(scored, i), context=detector.context(scored, i))
+            again = host_window and any(one.subject == subject for one in given.findings)
+            (given.grown if again else given.findings).append(explained)
 
 
 def batches_of(whole: Records, size: int) -> list[Records]:

@@ -15,9 +15,10 @@ from oddlog.config import Config
 from oddlog.judged import SCORES
 from oddlog.logs import Decoder, open_logs
 from oddlog.logs.batch import concat
-from oddlog.notices import message
+from oddlog.notices import WEAK, message
 from oddlog.packing import pack, unpack
 from oddlog.pipeline import Clock, roads, threshold
+from oddlog_core.budget import LOOSEST
 from oddlog_core.bundle import read_bundle
 from oddlog_core.detectors.autoencoder import Beside
 from oddlog_core.detectors.behaviour import Behaviour, Behaviours, Map
@@ -51,10 +52,10 @@ def road(starter_bundle):
 
 
 def told(outcomes):
-    """Rows of the scores file, then the findings: each detector's in order, whose turn it is follows from the cuts."""
+    """Rows of the scores file, then candidates: each detector's in order, whose turn it is follows from the cuts."""
     outcomes = list(outcomes)
     rows = [row for outcome in outcomes for scores in outcome.scores for row in scores.to_pylist()]
-    findings = [one.tell() for outcome in outcomes for one in outcome.candidates if one.odd]
+    findings = [one.tell() for outcome in outcomes for one in outcome.candidates]
     return sorted(rows, key=lambda row: row["detector"]), sorted(findings, key=lambda finding: finding.detector)
 
 
@@ -132,9 +133,9 @@ def test_scores_are_rows_of_the_contract(road, batches, log):
 
 
 @pytest.mark.parametrize("log", LOGS)
-def test_a_finding_is_what_passes_the_threshold_and_tells_of_its_record(road, batches, log, starter_bundle):
+def test_a_candidate_is_what_passes_the_loosest_threshold_and_tells_of_its_record(road, batches, log, starter_bundle):
     rows, findings = whole(road(log), batches[log])
-    days = threshold(starter_bundle, CONFIGS[log])
+    days = min(LOOSEST * threshold(starter_bundle, CONFIGS[log]), WEAK)
     trained = {name: one for name, one in starter_bundle.trained.items() if one.detector.log == log}
     # A host-window is told of as a whole, or by the record in it that decided.
     key, whole_of = ("detector", "ts", "orig_h"), 3_600_000_000
@@ -148,8 +149,9 @@ def test_a_finding_is_what_passes_the_threshold_and_tells_of_its_record(road, ba
     ]
     assert set(found) == odd
     assert all((finding.uid is None) == (not finding.record) for finding in findings)
-    assert all(finding.reasons and finding.rarity >= days for finding in findings)
-    assert len({finding.id for finding in findings}) == len(findings)
+    assert all((finding.reasons or not finding.score) and finding.rarity >= days for finding in findings)
+    # Of a host-window there may be several candidates, and the queue tells of one.
+    assert len({finding.id for finding in findings}) == len(findings) or log == "dce_rpc"
     assert {finding.bundle for finding in findings} == {starter_bundle.digest}
 
 
@@ -232,7 +234,7 @@ def test_calls_as_regular_as_a_machines_are_told_with_their_interval(starter_bun
     assert "It has been calling there every 300 s for at least 2 h." in message(findings[-1])
 
 
-def test_one_rarity_is_the_threshold_of_all_detectors_and_follows_from_the_budget(starter_bundle):
+def test_one_rarity_is_the_loosest_threshold_of_all_detectors_and_follows_from_the_budget(starter_bundle):
     for n in (20, 100_000):
         config = Config(notices_per_day=n)
         days = threshold(starter_bundle, config)
@@ -240,7 +242,7 @@ def test_one_rarity_is_the_threshold_of_all_detectors_and_follows_from_the_budge
         assert set(found) == set(LOGS)
         for log in LOGS:
             mine = [one for one in starter_bundle.trained.values() if one.detector.log == log]
-            assert list(found[log]._thresholds.values()) == [one.threshold(days) for one in mine]
+            assert list(found[log]._thresholds.values()) == [one.threshold(LOOSEST * days) for one in mine]
 
 
 def test_without_a_counted_budget_detectors_and_chains_share_it_evenly(starter_bundle):

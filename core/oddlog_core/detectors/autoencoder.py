@@ -31,7 +31,7 @@ from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
 from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
 from oddlog_core.records import MISSING, Records
-from oddlog_core.span import ends, per_day, some
+from oddlog_core.span import End, ends, per_day, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from oddlog_core.features.relations import Among
-    from oddlog_core.span import End
 
 __all__ = ["AutoencoderDetector", "Learned"]
 
@@ -134,6 +133,7 @@ class AutoencoderDetector(Detector):
         self._learned, self._relations, self._model, self.beside = learned, relations, model, beside
         self._inside = inside
         self._spec = learned.spec
+        self.row_bytes = 8 * len(self._spec.columns)
         self.remembers = f"features {self._spec.features}"
         if self._spec.evidence:
             self.warm_up, self.fading = WARM_UP, ("rhythm",)
@@ -238,6 +238,11 @@ class AutoencoderDetector(Detector):
             parts.append(self._session.run(outputs, {"features": part}))
         return [np.concatenate(output)[: len(features)].astype(np.float64) for output in zip(*parts, strict=True)]
 
+    def kept(self, scored: Scored, scores: NDArray[np.int64]) -> Scored:
+        """See `Detector.kept`."""
+        evidence: _Evidence = scored.evidence
+        return scored.take(scores, _Evidence(evidence.features[scores], some(evidence.records, scores), {}))
+
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The three columns with the largest share of the score."""
         looked, at = self._look(scored, index)
@@ -263,13 +268,12 @@ class AutoencoderDetector(Detector):
         """What one score's explanation is made of, and where in it."""
         evidence: _Evidence = scored.evidence
         if index not in evidence.looked:
-            scores = scored.together(index)
-            rows = scored.row[scores]
+            rows = scored.together(index)
             features, records = evidence.features[rows], some(evidence.records, rows)
             error, numbers, codes, narrow = self._run(["error", "numbers", "codes", "bottleneck"], features)
             share = error / error.sum(axis=1, keepdims=True)
             looked = _Looked(features, records, share, numbers, codes, narrow, *self._known(records))
-            evidence.looked.update((score, (looked, at)) for at, score in enumerate(scores.tolist()))
+            evidence.looked.update((score, (looked, at)) for at, score in enumerate(rows.tolist()))
         return evidence.looked[index]
 
     def _known(

@@ -170,7 +170,7 @@ class Scored:
     final : (n,) bool
         Whether it stands: a host's score before its window closes is provisional and no row of the scores file.
     odd : (n,) bool
-        Whether it passed the threshold, and its subject for the first time.
+        Whether it passed the threshold; a host-window until it closes, and then again whenever it has grown by a tenth.
     host : sequence of str, or None
         The host of each host-window.
     since : (n,) int64, or None
@@ -205,6 +205,21 @@ class Scored:
         final, odd = np.ones(n, np.bool_), score >= threshold
         return cls(score, np.arange(n), records.clock, final, odd, evidence=evidence, kind=kind)
 
+    def take(self, scores: NDArray[np.int64], evidence: object) -> Self:
+        """Some of the scores, by number, with the evidence that is theirs."""
+        return replace(
+            self,
+            score=self.score[scores],
+            row=self.row[scores],
+            clock=self.clock[scores],
+            final=self.final[scores],
+            odd=self.odd[scores],
+            host=None if self.host is None else [self.host[i] for i in scores.tolist()],
+            since=None if self.since is None else self.since[scores],
+            evidence=evidence,
+            kind=None if self.kind is None else self.kind[scores],
+        )
+
     def together(self, index: int) -> NDArray[np.int64]:
         """One score and the next odd ones: so many are explained in little more time than one."""
         others = np.flatnonzero(self.odd[index + 1 :])[: _TOGETHER - 1] + index + 1
@@ -238,6 +253,9 @@ class Detector(ABC):
 
     tells_records: ClassVar[bool] = False
     """Whether a host-window is told of by the record that decided it, where one did."""
+
+    row_bytes: int = 0
+    """Bytes that a record's features take until it is scored, where those are many."""
 
     threshold: float | None = None
     """Score from which a record is odd, whatever the budget; None where the budget decides."""
@@ -283,6 +301,10 @@ class Detector(ABC):
         """
         scored = self.score_samples(records, state, threshold)
         return lambda: scored
+
+    def kept(self, scored: Scored, scores: NDArray[np.int64]) -> Scored:
+        """Some scores with what explains them, which holds on to nothing of the batch's others."""
+        return scored.take(scores, [scored.evidence[i] for i in scores.tolist()])
 
     @abstractmethod
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
-from oddlog_core.detectors.windows import end_to_end, stretches
+from oddlog_core.detectors.windows import GROWN, end_to_end, stretches
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.clusters import cluster
 from oddlog_core.features.dce_rpc import COUNTS, NAME, HostWindow
@@ -39,11 +39,11 @@ class _Learned(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _State:
-    """The open window: what hosts did in it, its number, who has been told of, and who had no place in those before."""
+    """The open window: what hosts did in it, its number, and how odd they were when told of; names lost before it."""
 
     hosts: HostWindow
     number: int | None = None
-    told: set[str] = field(default_factory=set)
+    told: dict[str, float] = field(default_factory=dict)
     evicted: int = 0
 
 
@@ -142,22 +142,24 @@ class HostsDetector(Detector):
     ) -> Scored | None:
         """Hosts whose bound passes the threshold within these records, at the record where it does."""
         bound = self._distance(counts, only_above=True)[0]
-        rows: dict[str, int] = {}
-        for i in np.flatnonzero((bound >= threshold) & (hosts >= 0)):
+        names: list[str] = []
+        rows: list[int] = []
+        for i in np.flatnonzero((bound >= threshold) & (hosts >= 0)).tolist():
             host = state.hosts.hosts[hosts[i]]
-            if host not in state.told:
-                state.told.add(host)
-                rows[host] = int(i)
+            if bound[i] > GROWN * state.told.get(host, -np.inf):
+                state.told[host] = float(bound[i])
+                names.append(host)
+                rows.append(i)
         if not rows:
             return None
-        at = np.array([*rows.values()])
+        at = np.array(rows)
         return Scored(
             bound[at],
             start + at,
             records.clock[start + at],
             final=np.zeros(len(at), np.bool_),
             odd=np.ones(len(at), np.bool_),
-            host=[*rows],
+            host=names,
             since=np.full(len(at), state.number or 0, np.int64) * self._window,
             evidence=counts[at],
         )
@@ -174,7 +176,7 @@ class HostsDetector(Detector):
         n, since = len(hosts), (state.number or 0) * self._window
         told = np.array([host in state.told for host in hosts], np.bool_)
         state.evicted += state.hosts.evicted
-        state.number, state.hosts, state.told = None, self._window_of_hosts(), set()
+        state.number, state.hosts, state.told = None, self._window_of_hosts(), {}
         return Scored(
             score,
             np.full(n, -1, np.int64),
@@ -211,13 +213,17 @@ class HostsDetector(Detector):
 
     def export_state(self, state: _State) -> dict[str, Any]:
         """The open window."""
-        return {"number": state.number, "hosts": state.hosts.export(), "told": sorted(state.told)}
+        return {
+            "number": state.number,
+            "hosts": state.hosts.export(),
+            "told": [list(one) for one in sorted(state.told.items())],
+        }
 
     def restore_state(self, exported: dict[str, Any]) -> _State:
         """What `export_state` exported."""
         hosts = self._window_of_hosts()
         hosts.restore(exported["hosts"])
-        return _State(hosts, exported["number"], set(exported["told"]))
+        return _State(hosts, exported["number"], dict(exported["told"]))
 
     def evicted(self, state: _State) -> int:
         """Names that found no place in their window."""

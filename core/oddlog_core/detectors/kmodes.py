@@ -21,7 +21,7 @@ from oddlog_core.features.memo import Memo
 from oddlog_core.features.ntlm import CLASSIC, FULL, HOST_EVENTS, VARYING, LogonFields, learn_fields
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.kernels.matching import apart_from_modes, nearest_beside, nearest_mode
-from oddlog_core.span import days, ends, per_day, some
+from oddlog_core.span import End, days, ends, per_day, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from oddlog_core.kernels.recent import RecentState
     from oddlog_core.records import Categories, Records
-    from oddlog_core.span import End
 
 __all__ = ["HostEventsDetector", "KModesDetector"]
 
@@ -224,6 +223,12 @@ class KModesDetector(Detector):
     def _among(self, fields: list[int]) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64]]:
         """Modes, and how surprising values are in them, by some fields only."""
         return np.ascontiguousarray(self._modes[:, fields]), self._surprise, self._offsets[fields]
+
+    def kept(self, scored: Scored, scores: NDArray[np.int64]) -> Scored:
+        """See `Detector.kept`."""
+        records, label, unlike, looked, _ = scored.evidence
+        looked = None if looked is None else looked.take(scores)
+        return scored.take(scores, _Evidence(some(records, scores), label[scores], unlike[scores], looked, {}))
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The fields that differ from the nearest mode, with both values; relations and recent failures by counts."""

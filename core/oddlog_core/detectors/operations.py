@@ -10,7 +10,7 @@ import numpy as np
 
 from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason, Scored
 from oddlog_core.detectors.sessions import CALLER, KINDS, News, Session
-from oddlog_core.detectors.windows import end_to_end, stretches
+from oddlog_core.detectors.windows import GROWN, end_to_end, stretches
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.calls import Calls, call_key, call_names
 from oddlog_core.features.keys import joined
@@ -55,7 +55,7 @@ class _State:
     names: dict[int, str] = field(default_factory=dict)
     hosts: dict[str, None] = field(default_factory=dict)
     sessions: dict[tuple[str, int], Session] = field(default_factory=dict)
-    told: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    told: OrderedDict[str, float] = field(default_factory=OrderedDict)
     lost: int = 0
 
     def __post_init__(self) -> None:
@@ -90,7 +90,7 @@ class _State:
         """Whether this is the first time today, as far as that is remembered."""
         if subject in self.known:
             return False
-        self._remember(self.known, subject, _EACH * self.most)
+        self._remember(self.known, subject, None, _EACH * self.most)
         return True
 
     def add(self, host: str, pair: int, news: News) -> Session:
@@ -104,16 +104,16 @@ class _State:
         session.add(news)
         return session
 
-    def tell(self, host: str) -> None:
-        """Remember that a host is told of."""
-        self._remember(self.told, host, self.most)
+    def tell(self, host: str, score: float) -> None:
+        """Remember how odd a host was when it was told of."""
+        self._remember(self.told, host, score, self.most)
 
-    def _remember(self, those: OrderedDict[Any, None], one: object, most: int) -> None:
+    def _remember(self, those: OrderedDict[Any, Any], one: object, what: object, most: int) -> None:
         """Have one more, in place of the first where there are as many as there may be."""
-        if len(those) >= most:
+        if one not in those and len(those) >= most:
             those.popitem(last=False)
             self.lost += 1
-        those[one] = None
+        those[one] = what
 
 
 class OperationsDetector(Detector):
@@ -203,8 +203,8 @@ class OperationsDetector(Detector):
             code = hosts.codes[start + row]
             host = hosts.values[code] if code >= 0 else ""
             session = state.add(host, int(pairs[row]), news)
-            if host not in state.told and session.score >= threshold:
-                state.tell(host)
+            if session.score >= threshold and session.score > GROWN * state.told.get(host, -np.inf):
+                state.tell(host, session.score)
                 odd.append((session.score, start + row, host, [*session.news]))
         at = np.array([row for _, row, _, _ in odd], np.int64)
         return Scored(
@@ -325,7 +325,7 @@ class OperationsDetector(Detector):
             "names": [[key, name] for key, name in sorted(state.names.items())],
             "hosts": [*state.hosts],
             "sessions": [[host, pair, *session.export()] for (host, pair), session in state.sessions.items()],
-            "told": [*state.told],
+            "told": [list(one) for one in state.told.items()],
         }
 
     def restore_state(self, exported: dict[str, Any]) -> _State:
@@ -334,7 +334,7 @@ class OperationsDetector(Detector):
         state.number, state.day = exported["number"], exported["day"]
         state.trail = Trail.restore(exported["trail"], _EACH * state.most)
         state.known, state.names = OrderedDict.fromkeys(exported["known"].tolist()), dict(exported["names"])
-        state.hosts, state.told = dict.fromkeys(exported["hosts"]), OrderedDict.fromkeys(exported["told"])
+        state.hosts, state.told = dict.fromkeys(exported["hosts"]), OrderedDict(exported["told"])
         state.sessions = {(host, pair): Session.of(amounts, news) for host, pair, amounts, news in exported["sessions"]}
         return state
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["end_to_end", "stretches"]
+__all__ = ["GROWN", "end_to_end", "stretches"]
+
+GROWN = 1.1
+"""Times the score with which a host was told of before its window closed: as much makes it worth telling again."""
 
 
 def stretches(records: Records, window: int) -> Iterator[tuple[int, int, int]]:

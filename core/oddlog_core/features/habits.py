@@ -126,7 +126,9 @@ class Chain:
         """
         of = np.arange(len(values)) if of is None else of
         p = np.full(len(values), 1 / (self.n_values + 1))
-        for context, seen, known in zip(reversed(contexts), reversed(self._seen), reversed(self._contexts), strict=True):
+        for context, seen, known in zip(
+            reversed(contexts), reversed(self._seen), reversed(self._contexts), strict=True
+        ):
             narrow(p, of, context, known.find(context), values, seen.slots, seen.shift, _DISCOUNT, _CONCENTRATION)
         surprise: NDArray[np.float64] = -np.log(p)
         return surprise

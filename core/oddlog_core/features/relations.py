@@ -178,9 +178,7 @@ class Relations:
         unlike = _unlike(_seen(logged, surprises), self.amounts.expected(contexts)[pair])
         return np.concatenate([relations[pair], unlike], axis=1)
 
-    def _newcomers(
-        self, columns: Sequence[NDArray[np.float64]], seen_in: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def _newcomers(self, columns: Sequence[NDArray[np.float64]], seen_in: NDArray[np.int64]) -> NDArray[np.float64]:
         """`RELATIONS`, (n, 4), given in how many stretches of the baseline each record's source was.
 
         Of one that came lately, or never was there, that is all there is to say: what it never did tells nothing.

@@ -34,7 +34,7 @@ def inspect(bundle: Path, config_path: Path | None, settings: tuple[str, ...], h
     from oddlog.cli.options import bundle_folder
     from oddlog.config import read_config
     from oddlog.drill import drill_lines
-    from oddlog.notices import behaviour_name, rarity_words, typical_words
+    from oddlog.notices import behaviour_name, budget_words, typical_words
     from oddlog.pipeline import threshold
     from oddlog.report import page
 
@@ -49,8 +49,7 @@ def inspect(bundle: Path, config_path: Path | None, settings: tuple[str, ...], h
     click.echo(f"bundle {learned.digest}, made by oddlog {learned.oddlog} on {learned.created}")
     if learned.comment:
         click.echo(learned.comment)
-    often = f"{rarity_words(days)} or less often"
-    click.echo(f"{config.notices_per_day:g} notices a day: a finding is what the baseline shows {often}")
+    click.echo(budget_words(config.notices_per_day, days))
     for name, one in learned.trained.items():
         about, calibration = one.about, one.calibration
         first, last = (datetime.fromtimestamp(moment / 1e6, UTC) for moment in (about.first, about.last))

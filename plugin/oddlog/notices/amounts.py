@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from oddlog_core.budget import LOOSEST, TIGHTEST
+
 __all__ = [
     "about",
+    "budget_words",
     "byte_words",
     "count_words",
     "duration_words",
@@ -81,6 +84,15 @@ def rarity_words(days: float, *, at_least: bool = False) -> str:
         return f"once in {days:,.0f} days"
     often = 1 / days
     return f"about {often:,.0f} times a day" if often >= 1.5 else "about once a day"
+
+
+def budget_words(notices_per_day: float, days: float) -> str:
+    """What becomes a notice, by the budget and the rarity from which a score is a finding on an ordinary day."""
+    often = f"{rarity_words(days)} or less often"
+    pace = (
+        f"up to {TIGHTEST:g} times as rare where its log lately told of much, down to 1/{1 / LOOSEST:g} where of little"
+    )
+    return f"{notices_per_day:g} notices a day: a finding is what the detector's baseline shows {often}; {pace}"
 
 
 def share_words(share: float) -> str:

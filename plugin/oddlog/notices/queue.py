@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from oddlog_core.budget import Pace
 from oddlog_core.chains import Chains, OpenChains
 from oddlog_core.span import DAY, HOUR
 
+from oddlog.notices.candidate import WEAK
 from oddlog.notices.incidents import (
     INCIDENT,
     anchors_of,
@@ -26,14 +27,12 @@ from oddlog.notices.incidents import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
+    from oddlog.notices.candidate import Candidate
     from oddlog.notices.finding import Finding
 
-__all__ = ["CEILING", "WEAK", "Candidate", "Queue", "by_clock", "rarer"]
-
-WEAK = 1 / 250
-"""Rarity in days from which a score is worth a second look: of each detector, some 250 on an ordinary day."""
+__all__ = ["CEILING", "Queue"]
 
 CEILING = 5
 """Notices of one type that a day may have, as so many times the budget, before the rest of them are summed up."""
@@ -48,54 +47,10 @@ _MOST_SOURCES = 100
 _MOST_LINKS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A score that may be told, or be part of what is told.
-
-    Attributes
-    ----------
-    note, detector, log : str
-    clock : int
-        When it was known, microseconds since the epoch.
-    rarity : float
-        In days.
-    odd : bool
-        Whether it is a finding by itself.
-    orig_h, resp_h : str or None
-    resp_p : int or None
-    tell : callable
-        Makes the finding, with its reasons; it holds on to the batch until then.
-    """
-
-    note: str
-    detector: str
-    log: str
-    clock: int
-    rarity: float
-    odd: bool
-    orig_h: str | None
-    resp_h: str | None
-    resp_p: int | None
-    tell: Callable[[], Finding]
-
-    def settled(self) -> Candidate:
-        """With the finding made and no batch held on to."""
-        return replace(self, tell=partial(_same, self.tell()))
-
-
-def rarer(note: str) -> float:
+def _rarer(note: str) -> float:
     """Times as rare as what was told: as much must a thing of this type have become to be told again at once."""
     # Each link makes a chain some ten times as rare.
     return 1000.0 if note == INCIDENT else 100.0
-
-
-def by_clock(candidate: Candidate) -> tuple[int, str]:
-    """Order of candidates of one log, however it was cut."""
-    return candidate.clock, candidate.detector
-
-
-def _same(finding: Finding) -> Finding:
-    return finding
 
 
 @dataclass(slots=True)
@@ -127,6 +82,14 @@ class _Hour:
 
 
 @dataclass(slots=True)
+class _Window:
+    """Hosts that were found odd in a detector's open window."""
+
+    since: int
+    hosts: dict[str | None, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Queue:
     """Candidates to notices, with what must be remembered; takes those of each log in the order of its clock.
 
@@ -138,18 +101,21 @@ class Queue:
     ----------
     chains : Chains or None
     days : float
-        Rarity from which a chain is an incident.
+        Rarity from which a chain is an incident, and on an ordinary day a score is a finding.
     suppress_for : float
         Seconds for which the same type, source, destination and port are one thing; where it goes on, twice as long
         each time.
     ceiling : int
         Notices of one type in one day of the clock, UTC, before the rest are summed up.
+    shares : mapping of str to float
+        Notices a day of each log that is to keep to them.
     """
 
     chains: Chains | None
     days: float
     suppress_for: float
     ceiling: int
+    shares: Mapping[str, float] = field(default_factory=dict)
     suppressed: Counter[str] = field(default_factory=Counter)
     _open: OpenChains = field(default_factory=OpenChains)
     # By log: chains of its links alone, and what these made incidents around, with when that is over.
@@ -160,32 +126,70 @@ class Queue:
     _ends: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     _days: dict[str, dict[str, _Day]] = field(default_factory=dict)
     _hours: dict[str, _Hour] = field(default_factory=dict)
+    _windows: dict[str, _Window] = field(default_factory=dict)
+    _paces: dict[str, Pace] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._paces = {log: Pace(share) for log, share in self.shares.items()}
 
     def take(self, candidate: Candidate) -> Iterator[Finding]:
         """Whatever is to be said once this candidate is known."""
         yield from self.passed(candidate.log, candidate.clock)
-        finding, part = None, False
+        thing = f"{candidate.note} {candidate.orig_h} {candidate.resp_h} {candidate.resp_p}"
+        counts, odd = self._is_odd(candidate, thing)
+        if candidate.since is not None and not self._decides(candidate, odd=odd):
+            return
+        part = False
         incidents: list[Finding] = []
         if self.chains is not None and candidate.rarity >= WEAK and self._may_link(candidate):
-            finding = candidate.tell()
-            incidents, part = self._chained(self.chains, candidate, finding)
-        elif candidate.odd:
+            incidents, part = self._chained(self.chains, candidate)
+        elif counts:
             part = self._counted(candidate)
-        if candidate.odd and part:
+        if counts and part:
             # The incident says so.
             self.suppressed[f"Oddlog::{candidate.note}"] += 1
-        elif candidate.odd:
-            thing = f"{candidate.note} {candidate.orig_h} {candidate.resp_h} {candidate.resp_p}"
-            if self._is_new(candidate.log, candidate.note, thing, candidate, candidate.rarity):
-                yield self._remember(candidate.log, thing, finding or candidate.tell(), candidate.rarity)
+        elif odd and self._is_new(candidate.log, candidate.note, thing, candidate, candidate.rarity):
+            self._pay(candidate.log, candidate.clock)
+            yield self._remember(candidate.log, thing, candidate.tell(), candidate.rarity)
         yield from incidents
 
-    def _chained(self, chains: Chains, candidate: Candidate, finding: Finding) -> tuple[list[Finding], bool]:
-        """Make a link of a finding: what is to be said of incidents, and whether that says enough of the finding.
+    def _is_odd(self, candidate: Candidate, thing: str) -> tuple[bool, bool]:
+        """Whether it counts with what was told of, and whether it is a finding at the pace of its log."""
+        pace = self._paces.get(candidate.log)
+        factor = pace.factor(candidate.clock) if pace is not None else 1.0
+        if candidate.odd is not None:
+            return candidate.odd, candidate.odd
+        # To be counted costs nothing of the budget.
+        counts = candidate.rarity >= min(factor, 1.0) * self.days
+        return counts, candidate.rarity >= factor * self.days or (
+            counts and thing in self._things.get(candidate.log, {})
+        )
+
+    def _pay(self, log: str, clock: int) -> None:
+        if log in self._paces:
+            self._paces[log].tell(clock)
+
+    def _decides(self, candidate: Candidate, *, odd: bool) -> bool:
+        """Whether a host-window is found odd now, or has closed without."""
+        window = self._windows.get(candidate.detector)
+        if window is None or window.since != candidate.since:
+            self._windows[candidate.detector] = window = _Window(candidate.since or 0)
+        if candidate.orig_h in window.hosts:
+            return False
+        if odd:
+            window.hosts[candidate.orig_h] = None
+        return odd or candidate.final
+
+    def _chained(self, chains: Chains, candidate: Candidate) -> tuple[list[Finding], bool]:
+        """Make a link of a candidate: what is to be said of incidents, and whether that says enough of it.
 
         It does where the links of its log alone make one: whether a finding is told hangs on no other log.
         """
-        link, log, calibration = link_of(finding, math.log(candidate.rarity / WEAK)), candidate.log, chains.calibration
+        link, log, calibration = (
+            link_of(candidate, math.log(candidate.rarity / WEAK)),
+            candidate.log,
+            chains.calibration,
+        )
         chain = chains.add(link, self._open)
         own = chains.add(link, self._open_of.setdefault(log, OpenChains())) if self.suppress_for else None
         if calibration is None or chain is None:
@@ -201,24 +205,24 @@ class Queue:
         said, thing = [], f"{INCIDENT} {chain.anchor}"
         new = self._is_new(INCIDENT, INCIDENT, thing, candidate, min(rarity, calibration.supported))
         if new:
-            told = incident(chain, rarity, calibration.supported, finding)
+            told = incident(chain, rarity, calibration.supported, candidate.tell())
             said.append(self._remember(INCIDENT, thing, told, told.rarity))
         known = self._things.get(INCIDENT, {}).get(thing)
         if known is not None and not new:
-            known.links = rarest_of([*known.links, link.about])
+            known.links = rarest_of([*known.links, link.about()])
         if alone < self.days:
             return said, False
         if known is not None:
             known.again += self._handed_over(log, chain.anchor)
         # One that is rarer than the incident, and than all that belonged to it before, is not for later.
-        before = (float(one.about["rarity"]) for one in (own.links if own is not None else ()) if one is not link)
-        return said, finding.rarity <= max(min(alone, calibration.supported), *before)
+        before = (float(one.about()["rarity"]) for one in (own.links if own is not None else ()) if one is not link)
+        return said, candidate.tell().rarity <= max(min(alone, calibration.supported), *before)
 
     def _handed_over(self, log: str, anchor: str) -> int:
         """How often things around an anchor have come since they were told; from now on the incident says so."""
         again = 0
         for one in self._things.get(log, {}).values():
-            if one.again and anchor in anchors_of(one.finding):
+            if one.again and anchor in anchors_of(one.finding, one.finding.username):
                 again, one.again = again + one.again, 0
         return again
 
@@ -241,7 +245,7 @@ class Queue:
     def _is_new(self, log: str, note: str, thing: str, candidate: Candidate, rarity: float) -> bool:
         """Whether a thing is to be told of now; else it is counted for later."""
         known = self._things.get(log, {}).get(thing)
-        if known is not None and rarity < rarer(note) * known.rarity:
+        if known is not None and rarity < _rarer(note) * known.rarity:
             known.again += 1
             self.suppressed[f"Oddlog::{note}"] += 1
             return False
@@ -296,6 +300,7 @@ class Queue:
             if log == INCIDENT:
                 yield continued(one.finding, thing.removeprefix(f"{INCIDENT} "), one.links, one.again, until)
             else:
+                self._pay(log, until)
                 yield repeated(one.finding, one.again, until)
             if now is not None:
                 quiet = min(2 * one.quiet, LONGEST)
@@ -304,6 +309,7 @@ class Queue:
         for note in [note for note, day in days.items() if now is None or day.day < now // DAY]:
             day = days.pop(note)
             if day.untold:
+                self._pay(log, (day.day + 1) * DAY)
                 yield summed_up(log, note, day.day, self.ceiling, day.untold, day.rarest)
 
     def all_due(self, now: int | None = None) -> list[Finding]:
@@ -329,6 +335,8 @@ class Queue:
                 for log, days in self._days.items()
             },
             "hours": {log: [one.hour, one.links] for log, one in self._hours.items()},
+            "windows": {detector: [one.since, [*one.hosts]] for detector, one in self._windows.items()},
+            "paces": {log: one.until for log, one in self._paces.items()},
         }
 
     def restore(self, exported: dict[str, Any]) -> None:
@@ -348,3 +356,8 @@ class Queue:
             for log, days in exported["days"].items()
         }
         self._hours = {log: _Hour(*hour) for log, hour in exported["hours"].items()}
+        self._windows = {
+            detector: _Window(since, dict.fromkeys(hosts)) for detector, (since, hosts) in exported["windows"].items()
+        }
+        for log, pace in self._paces.items():
+            pace.until = exported["paces"].get(log)

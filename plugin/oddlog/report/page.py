@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from oddlog.notices import amount_words, behaviour_name, duration_words, rarity_words, share_words
+from oddlog.notices import amount_words, behaviour_name, budget_words, duration_words, share_words
 from oddlog.report.scatter import COLOURS, scatter
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def page(bundle: Bundle, days: float, notices_per_day: float) -> str:
     ----------
     bundle : Bundle
     days : float
-        Rarity in days from which a score is a finding.
+        Rarity in days from which a score is a finding on an ordinary day.
     notices_per_day : float
 
     Returns
@@ -60,14 +60,13 @@ def page(bundle: Bundle, days: float, notices_per_day: float) -> str:
         HTML; the same for the same bundle.
     """
     found = [one.detector.behaviours for one in bundle.trained.values()]
-    often = f"{rarity_words(days)} or less often"
     made = datetime.fromisoformat(bundle.created)
     parts = [
         f"<h1>oddlog bundle {escape(bundle.digest)}</h1>",
         f'<p class="quiet">By oddlog {escape(bundle.oddlog)}, {made:%Y-%m-%d %H:%M} {made.tzname() or ""}</p>',
         f"<p>{escape(bundle.comment)}</p>" if bundle.comment else "",
         "<h2>What becomes a notice</h2>",
-        f"<p>{notices_per_day:g} notices a day: a finding is what the detector's baseline shows {often}.</p>",
+        f"<p>{escape(budget_words(notices_per_day, days), quote=False)}.</p>",
         _thresholds(bundle.trained.items(), days),
         *(_behaviours(kinds) for kinds in found if kinds is not None),
         "<h2>What was learned</h2>",

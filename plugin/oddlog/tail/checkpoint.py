@@ -26,7 +26,7 @@ __all__ = [
     "write_durably",
 ]
 
-VERSION = 4
+VERSION = 5
 _MAGIC = b"oddlog-checkpoint"
 
 

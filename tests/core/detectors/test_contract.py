@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inventions import CUTS
 from oddlog_core.detectors.contract import Detector, FitOptions
+from oddlog_core.detectors.windows import GROWN
 from oddlog_core.errors import BaselineError
 from oddlog_core.records import Records
 from oddlog_core.span import cut, split
@@ -160,7 +161,7 @@ def test_every_record_or_host_window_gets_one_finite_score(case):
 
 @FEW
 @given(st.floats(0, 1), CUTS)
-def test_a_subject_is_told_of_exactly_once_if_its_final_score_passes_the_threshold_and_else_never(case, at, cuts):
+def test_a_subject_is_told_of_if_its_final_score_passes_the_threshold_and_again_only_as_it_grows(case, at, cuts):
     ordinary = answer(case.detector, [case.later], np.inf)
     assert ordinary.findings == []
     threshold = float(np.quantile([told.score for told in ordinary.scores], at))
@@ -169,6 +170,11 @@ def test_a_subject_is_told_of_exactly_once_if_its_final_score_passes_the_thresho
         told.subject for told in ordinary.scores if told.score >= threshold
     )
     assert given_.scores == ordinary.scores
+    latest = {told.subject: told for told in given_.findings}
+    final = {told.subject: told.score for told in given_.scores}
+    for told in given_.grown:
+        assert GROWN * latest[told.subject].score < told.score <= final[told.subject]
+        latest[told.subject] = told
 
 
 def test_an_odd_record_among_ordinary_ones_scores_highest(case):
@@ -189,6 +195,21 @@ def test_an_odd_record_has_reasons_the_weightiest_first(case):
     for told in findings:
         assert told.reasons
         assert all(reason.seen != reason.expected for reason in told.reasons[:1])
+
+
+def test_what_is_kept_of_some_scores_is_explained_as_before(case):
+    detector = case.detector
+    state = detector.new_state()
+    for scored in (detector.score_samples(case.later, state, -np.inf), detector.close(state, -np.inf)):
+        if scored is None or not len(scored.score):
+            continue
+        some = np.unique(np.linspace(0, len(scored.score) - 1, 7).astype(np.int64))
+        kept = detector.kept(scored, some)
+        assert kept.score.tolist() == scored.score[some].tolist()
+        assert kept.host == (scored.host and [scored.host[i] for i in some.tolist()])
+        for at, i in enumerate(some.tolist()):
+            assert detector.explain(kept, at) == detector.explain(scored, i)
+            assert detector.context(kept, at) == detector.context(scored, i)
 
 
 def test_shares_of_reasons_are_shares(case):

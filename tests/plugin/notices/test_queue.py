@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,17 @@ CHAINS = Chains(HOUR, 7.0, {}, Calibration([0.0, 5.0], [1.0, 1 / 100], 5.0, 1 / 
 
 
 def candidate(
-    clock, *, odd=True, rarity=2.0, source="10.0.0.1", target="10.0.0.9", port=445, note="Odd_Connection", log="conn"
+    clock,
+    *,
+    odd=None,
+    rarity=2.0,
+    source="10.0.0.1",
+    target="10.0.0.9",
+    port=445,
+    note="Odd_Connection",
+    log="conn",
+    since=None,
+    final=True,
 ):
     about = {"id.orig_h": source, "id.resp_h": target, "id.resp_p": port, "ts": clock}
     found = Finding(
@@ -42,11 +53,13 @@ def candidate(
         bundle="b",
         record=about,
     )
-    return Candidate(note, "d", log, clock, rarity, odd, source, target, port, lambda: found)
+    return Candidate(
+        note, "d", log, clock, rarity, odd, source, target, port, found.record, lambda: found, since, final
+    )
 
 
-def queue(chains=None, *, days=1.0, suppress_for=3600.0, ceiling=100):
-    return Queue(chains, days, suppress_for, ceiling)
+def queue(chains=None, *, days=1.0, suppress_for=3600.0, ceiling=100, shares=None):
+    return Queue(chains, days, suppress_for, ceiling, shares or {})
 
 
 def said(waiting, candidates, *, end=True):
@@ -96,7 +109,7 @@ def test_past_the_ceiling_a_days_findings_are_summed_up_and_not_lost():
 
 
 def test_weak_findings_that_chain_are_an_incident_together():
-    weak = [candidate(i, odd=False, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 14)]
+    weak = [candidate(i, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 14)]
     incident, *_ = said(queue(CHAINS), weak)
     assert incident.note == "Incident"
     assert incident.orig_h == "10.0.0.1"
@@ -107,7 +120,7 @@ def test_weak_findings_that_chain_are_an_incident_together():
 
 
 def test_a_finding_that_is_rarer_than_the_incident_is_not_kept_for_later():
-    weak = [candidate(i, odd=False, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 13)]
+    weak = [candidate(i, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 13)]
     strong = [candidate(i, rarity=500.0, target=f"10.0.0.{i}") for i in (13, 14)]
     incident, finding, *later = said(queue(CHAINS), [*weak, *strong])
     assert (incident.note, incident.clock) == ("Incident", 11)
@@ -116,19 +129,19 @@ def test_a_finding_that_is_rarer_than_the_incident_is_not_kept_for_later():
 
 
 def test_an_incident_is_at_least_as_rare_as_its_rarest_link():
-    weak = [candidate(i, odd=False, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 13)]
+    weak = [candidate(i, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 13)]
     _, incident, *_ = said(queue(CHAINS), [candidate(9, rarity=500.0, target="10.0.0.9"), *weak])
     assert (incident.note, incident.clock) == ("Incident", 10)
     assert incident.rarity == 500.0
 
 
 def test_weak_findings_far_apart_are_nothing():
-    weak = [candidate(i * HOUR, odd=False, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 14)]
+    weak = [candidate(i * HOUR, rarity=0.2, target=f"10.0.0.{i}") for i in range(10, 14)]
     assert said(queue(CHAINS), weak) == []
 
 
 def test_one_thing_that_comes_again_is_no_chain():
-    assert said(queue(CHAINS), [candidate(i, odd=False, rarity=0.2) for i in range(50)]) == []
+    assert said(queue(CHAINS), [candidate(i, rarity=0.2) for i in range(50)]) == []
 
 
 def scan(n, **about):
@@ -172,23 +185,94 @@ def test_without_a_time_in_which_things_are_one_each_is_told():
     assert sum(one.note != "Incident" for one in told) == 30
 
 
-CANDIDATES = st.lists(
-    st.tuples(st.integers(0, 3 * HOUR), st.booleans(), st.sampled_from([0.01, 0.3, 2.0]), st.integers(1, 4)),
-    max_size=40,
+def test_what_a_detector_knows_by_itself_is_told_whatever_the_budget():
+    known = [candidate(0, odd=True, rarity=0.1), candidate(1, odd=False, rarity=9.0, target="10.0.0.8")]
+    assert [one.resp_h for one in said(queue(shares={"conn": 20.0}), known)] == ["10.0.0.9"]
+
+
+def flood(often, days, rarities):
+    """So many findings a day of things of their own, at even times, for so many days."""
+    return [
+        candidate(i * DAY // often, rarity=rarities[i % len(rarities)], target=f"10.{i >> 8}.{i & 255}.1")
+        for i in range(often * days)
+    ]
+
+
+def test_a_log_with_much_to_tell_of_keeps_to_its_share_by_asking_for_more():
+    # At the usual pace half of them would be told.
+    told = said(queue(shares={"conn": 20.0}), flood(100, 5, [0.5, 2.0, 0.7, 3.0]))
+    days = Counter(one.clock // DAY for one in told)
+    assert all(15 <= days[day] <= 40 for day in range(5))
+    assert {one.rarity for one in told if one.clock >= DAY} == {3.0}
+
+
+def test_a_log_with_little_to_tell_of_has_more_told_by_asking_for_less():
+    told = said(queue(shares={"conn": 20.0}), flood(40, 5, [0.3]))
+    assert all(10 <= days <= 40 for days in Counter(one.clock // DAY for one in told).values())
+    assert said(queue(), flood(40, 5, [0.3])) == []
+    assert said(queue(shares={"conn": 20.0}), flood(40, 5, [0.12])) == []
+
+
+def test_what_is_much_rarer_is_told_at_any_pace():
+    assert len(said(queue(shares={"conn": 20.0}, ceiling=1000), flood(500, 1, [4.0]))) == 500
+
+
+def test_what_comes_again_is_counted_at_any_pace():
+    first, *others, again = said(
+        queue(shares={"conn": 1.0}), [*scan(4, rarity=1.0), *[candidate(9, target="10.1.0.0", rarity=1.0)] * 50]
+    )
+    assert others == []
+    assert (first.resp_h, again.n) == ("10.1.0.0", 50)
+
+
+def test_what_belongs_to_an_incident_is_counted_at_any_pace():
+    told = said(queue(CHAINS, shares={"conn": 1.0}), scan(2000, rarity=1.0))
+    assert sum(one.n for one in told if one.name is None) + told[-1].n + 1 == 2000
+
+
+def window(clock, rarity, *, final=False, since=0, **about):
+    return candidate(clock, rarity=rarity, since=since, final=final, target=None, port=None, **about)
+
+
+def test_a_host_window_is_told_of_once_early_or_when_it_has_closed():
+    growing = [window(1, 0.5), window(2, 1.5), window(3, 150.0), window(HOUR, 200.0, final=True)]
+    assert [one.clock for one in said(queue(), growing)] == [2]
+    assert [one.clock for one in said(queue(), [window(1, 0.5), window(HOUR, 1.5, final=True)])] == [HOUR]
+    later = [*growing, window(HOUR + 1, 300.0, since=HOUR), window(2 * HOUR, 300.0, since=HOUR, final=True)]
+    assert [(one.clock, one.n) for one in said(queue(suppress_for=1800.0), later)] == [(2, 1), (HOUR + 1, 1)]
+
+
+def test_a_host_window_that_has_not_closed_is_no_weak_link():
+    open_ = [window(i, 0.2, source=f"10.0.0.{i // 4}", note=f"Odd_{i % 4}") for i in range(4, 12)]
+    assert said(queue(CHAINS), open_) == []
+
+
+FINDINGS = st.lists(
+    st.tuples(st.integers(0, 3 * HOUR), st.sampled_from([0.01, 0.3, 2.0]), st.integers(1, 4)), max_size=40
+).map(
+    lambda rows: [candidate(clock, rarity=rarity, target=f"10.0.0.{target}") for clock, rarity, target in sorted(rows)]
+)
+WINDOWS = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from([0.3, 2.0, 9.0]), st.integers(1, 3), st.booleans()), max_size=40
 ).map(
     lambda rows: [
-        candidate(clock, odd=odd, rarity=rarity, target=f"10.0.0.{target}")
-        for clock, odd, rarity, target in sorted(rows)
+        window(
+            (hour + final) * HOUR, rarity, since=hour * HOUR, final=final, source=f"10.0.0.{source}", note="Odd_Host"
+        )
+        for hour, rarity, source, final in sorted(rows, key=lambda row: (row[0] + row[3], not row[3]))
     ]
 )
 
 
+def by_clock(*some):
+    return sorted((one for candidates in some for one in candidates), key=lambda one: one.clock)
+
+
 @settings(max_examples=40)
-@given(CANDIDATES, st.integers(0, 40))
+@given(st.builds(by_clock, FINDINGS, WINDOWS), st.integers(0, 80))
 def test_a_state_that_was_exported_goes_on_as_if_never_interrupted(candidates, at):
-    whole = queue(CHAINS, ceiling=3)
+    first, second, whole = (queue(CHAINS, ceiling=3, shares={"conn": 50.0}) for _ in range(3))
     expected = said(whole, candidates)
-    first, second = queue(CHAINS, ceiling=3), queue(CHAINS, ceiling=3)
     told = said(first, candidates[:at], end=False)
     second.restore(json.loads(json.dumps(first.export())))
     told += said(second, candidates[at:])
@@ -196,38 +280,40 @@ def test_a_state_that_was_exported_goes_on_as_if_never_interrupted(candidates, a
 
 
 @settings(max_examples=40)
-@given(CANDIDATES)
+@given(FINDINGS)
 def test_every_finding_is_told_or_counted(candidates):
     told = said(queue(ceiling=3), candidates)
-    assert sum(one.n for one in told) == sum(one.odd for one in candidates)
+    assert sum(one.n for one in told) == sum(one.rarity >= 1 for one in candidates)
 
 
 @settings(max_examples=40)
-@given(CANDIDATES)
+@given(FINDINGS)
 def test_every_finding_is_told_or_counted_or_a_link_of_an_incident(candidates):
     told = said(queue(CHAINS), candidates)
     again = [one for one in told if one.repeats]
     links = {link["id"] for one in told for link in one.links if one not in again}
     ids = {one.id for one in told}
-    not_told = [one for one in candidates if one.odd and not {one.tell().id} & (ids | links)]
+    not_told = [one for one in candidates if one.rarity >= 1 and not {one.tell().id} & (ids | links)]
     assert len(not_told) <= sum(one.n for one in again)
 
 
-BOTH_LOGS = st.lists(st.tuples(st.sampled_from(["conn", "ntlm"]), st.booleans(), st.integers(1, 12)), max_size=60)
+BOTH_LOGS = st.lists(
+    st.tuples(st.sampled_from(["conn", "ntlm"]), st.sampled_from([0.2, 2.0]), st.integers(1, 12)), max_size=60
+)
 
 
 @settings(max_examples=60)
 @given(BOTH_LOGS, st.randoms(use_true_random=False))
 def test_what_is_said_of_a_logs_findings_hangs_on_that_log_alone(rows, chance):
     made = [
-        candidate(i, odd=odd, rarity=2.0 if odd else 0.2, target=f"10.0.0.{target}", log=log)
-        for i, (log, odd, target) in enumerate(rows)
+        candidate(i * HOUR // 10, rarity=rarity, target=f"10.0.0.{target}", log=log)
+        for i, (log, rarity, target) in enumerate(rows)
     ]
     by_log = {log: [one for one in made if one.log == log] for log in ("conn", "ntlm")}
     order = [one.log for one in made]
     chance.shuffle(order)
     mixed = [by_log[log].pop(0) for log in order]
-    one, other = said(queue(CHAINS), made), said(queue(CHAINS), mixed)
+    one, other = (said(queue(CHAINS, shares={"conn": 30.0, "ntlm": 9.0}), order) for order in (made, mixed))
     for log in ("conn", "ntlm"):
         lines = [
             [json_line(each, 3600.0) for each in told if each.log == log and each.note != "Incident"]

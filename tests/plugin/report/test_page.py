@@ -63,9 +63,8 @@ def bundle():
 def test_it_says_in_words_what_the_bundle_holds(bundle):
     text = " ".join(Reader(page(bundle, 0.15, 20.0)).texts)
     assert bundle.digest in text
-    assert (
-        "20 notices a day: a finding is what the detector's baseline shows about 7 times a day or less often." in text
-    )
+    assert "20 notices a day: a finding is what the detector's baseline shows about 7 times a day or less often" in text
+    assert "up to 4 times as rare where its log lately told of much, down to 1/8 where of little." in text
     for name, one in bundle.trained.items():
         assert name in text
         assert f"{one.about.records:,}" in text

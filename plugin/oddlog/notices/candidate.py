@@ -1,0 +1,70 @@
+"""A score that may be told, before it is known whether it will be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from oddlog.notices.finding import Finding
+
+__all__ = ["WEAK", "Candidate", "by_clock"]
+
+WEAK = 1 / 250
+"""Rarity in days from which a score is worth a second look: of each detector, some 250 on an ordinary day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A score that may be told, or be part of what is told.
+
+    Attributes
+    ----------
+    note, detector, log : str
+    clock : int
+        When it was known, microseconds since the epoch.
+    rarity : float
+        In days.
+    odd : bool or None
+        Whether it is a finding by itself, of a detector that knows; None where the budget decides.
+    orig_h, resp_h : str or None
+    resp_p : int or None
+    record : mapping of str to Any
+        The record's fields that are set; empty for a host-window.
+    tell : callable
+        Gives the finding, with its reasons.
+    since : int or None
+        Start of its host-window, if it is of one.
+    final : bool
+        Whether that has closed; until then it may become odder.
+    """
+
+    note: str
+    detector: str
+    log: str
+    clock: int
+    rarity: float
+    odd: bool | None
+    orig_h: str | None
+    resp_h: str | None
+    resp_p: int | None
+    record: Mapping[str, Any]
+    tell: Callable[[], Finding]
+    since: int | None = None
+    final: bool = True
+
+    def settled(self) -> Candidate:
+        """With the finding made, so that it can be sent."""
+        return replace(self, tell=partial(_same, self.tell()))
+
+
+def by_clock(candidate: Candidate) -> tuple[int, str]:
+    """Order of candidates of one log, however it was cut."""
+    return candidate.clock, candidate.detector
+
+
+def _same(finding: Finding) -> Finding:
+    return finding
