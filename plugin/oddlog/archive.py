@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import heapq
 import shutil
-from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from operator import call
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
@@ -18,10 +16,10 @@ from oddlog.errors import OddlogError
 from oddlog.judged import SCORES, WRITTEN
 from oddlog.notices import NoticeWriter, Ordinals, by_clock
 from oddlog.pipeline import queue, roads
+from oddlog.turns import in_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Future
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from oddlog_core.bundle import Bundle
@@ -31,16 +29,12 @@ if TYPE_CHECKING:
     from oddlog.notices import Candidate, Finding, Queue
     from oddlog.pipeline import Outcome, Road
 
-__all__ = ["PARTS", "Summary", "ahead", "drafts", "in_order", "known_roads", "said", "score", "tell", "write_scores"]
+__all__ = ["PARTS", "Summary", "drafts", "in_order", "known_roads", "said", "score", "tell", "write_scores"]
 
 PARTS = "part-*.parquet"
 """Files of a scores.parquet that is a folder."""
 
-T = TypeVar("T")
 _KEPT = 10
-# Batches that wait for a thread, each a few MB; with the fullest features they are up to 15.
-_AHEAD = 2
-_BEGUN = 1
 
 
 @dataclass(slots=True)
@@ -77,8 +71,8 @@ def score(logs: Logs, bundle: Bundle, config: Config, out: Path) -> Summary:
         If the bundle knows none of the logs, or ``scores.parquet`` is a folder that is no run's.
     """
     known = known_roads(logs, bundle, config)
-    with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, **WRITTEN) as scores, _behind() as later:
-        streams = [in_order(_outcomes(road, logs, partial(later, write_scores, scores))) for road in known.values()]
+    with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, **WRITTEN) as scores:
+        streams = [in_order(_outcomes(road, logs, scores)) for road in known.values()]
         summary = tell(streams, known, queue(bundle, config), logs, config, written[1])
     summary.bad_time = sum(road.clock.bad for road in known.values())
     return summary
@@ -206,45 +200,10 @@ def said(merged: Iterator[tuple[int, Candidate | None]], waiting: Queue) -> Iter
     yield from waiting.all_due()
 
 
-def ahead(coming: Iterator[T], most: int = _AHEAD) -> Iterator[T]:
-    """Make what comes next on another thread, `most` to wait at most, while this one uses what has come."""
-    with ThreadPoolExecutor(1) as maker:
-        try:
-            waiting = deque(maker.submit(next, coming, None) for _ in range(most))
-            made = [waiting.popleft().result()]
-            while made[0] is not None:
-                waiting.append(maker.submit(next, coming, None))
-                # Nothing here may hold it longer than whoever takes it.
-                yield cast("T", made.pop())
-                made.append(waiting.popleft().result())
-        finally:
-            maker.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _behind() -> Iterator[Callable[..., None]]:
-    """Have calls made on another thread, one after the other, a few at most waiting for their turn."""
-    with ThreadPoolExecutor(1) as writer:
-        waiting: deque[Future[None]] = deque()
-
-        def later(write: Callable[..., None], *given: Any) -> None:
-            waiting.append(writer.submit(write, *given))
-            if len(waiting) > _AHEAD:
-                waiting.popleft().result()
-
-        yield later
-        for written in waiting:
-            written.result()
-
-
-def _outcomes(road: Road, logs: Logs, write: Callable[[Outcome], None]) -> Iterator[Outcome]:
+def _outcomes(road: Road, logs: Logs, scores: pq.ParquetWriter) -> Iterator[Outcome]:
     """What comes of one log, its scores written on the way."""
-    begun = (piece for batch in ahead(logs.batches(road.log)) for piece in road.begin(batch))
-    for outcome in map(call, ahead(begun, _BEGUN)):
-        write(outcome)
-        yield outcome
-    for outcome in road.close():
-        write(outcome)
+    for outcome in chain(in_turns(logs.batches(road.log), road.begin), road.close()):
+        write_scores(scores, outcome)
         yield outcome
 
 

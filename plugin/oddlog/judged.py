@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from oddlog_core.quality import CAVEATS
 from oddlog.notices import Candidate, Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
     from oddlog_core.bundle import Trained
     from oddlog_core.detectors.contract import Scored
@@ -108,13 +110,38 @@ class Judged:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCORES)
 
-    def candidate(self, i: int, *, odd: bool | None) -> Candidate:
-        """One score as a candidate."""
-        detector, scored, row = self.trained.detector, self.scored, int(self.scored.row[i])
-        source, target, port = scored.host[i] or None if scored.host is not None else None, None, None
-        if self.batch is not None and not self._of_window(row):
-            ends = ("id.orig_h", "id.resp_h", "id.resp_p")
-            source, target, port = (self.batch.table[name][row].as_py() for name in ends)
+    def candidates(self, told: NDArray[np.bool_]) -> list[Candidate]:
+        """Some scores, (n,) bool, as candidates, which hold on to their own records and to no other of the batch."""
+        chosen = np.flatnonzero(told)
+        if not len(chosen):
+            return []
+        rows = np.unique(self.scored.row[chosen])
+        rows = rows[rows >= 0]
+        records = _records(self.batch.take(rows)) if self.batch is not None else []
+        few = replace(
+            self, scored=self.trained.detector.kept(replace(self.scored, odd=told), chosen), batch=None, believed=None
+        )
+        of_row = dict(zip(rows.tolist(), records, strict=True))
+        odd = self.scored.odd if self.trained.detector.threshold is not None else None
+        return [
+            few._candidate(i, of_row, self._caveats(i), odd=None if odd is None else bool(odd[i]))
+            for i in chosen.tolist()
+        ]
+
+    def _caveats(self, i: int) -> tuple[str, ...]:
+        if self.scored.host is not None or self.believed is None:
+            return ()
+        holds = self.believed[1][self.scored.row[i]].tolist()
+        return tuple(name for name, held in zip(CAVEATS, holds, strict=True) if held)
+
+    def _candidate(
+        self, i: int, of_row: Mapping[int, dict[str, Any]], caveats: tuple[str, ...], *, odd: bool | None
+    ) -> Candidate:
+        detector, scored = self.trained.detector, self.scored
+        host = None if scored.host is None else scored.host[i] or None
+        # A window is told of by the record that decided it, or by itself.
+        by_itself = scored.host is not None and not (detector.tells_records and scored.row[i] >= 0)
+        record = {} if by_itself else of_row[int(scored.row[i])]
         return Candidate(
             detector.note,
             detector.name,
@@ -122,44 +149,32 @@ class Judged:
             int(scored.clock[i]),
             float(self.rarity[i]),
             odd,
-            source,
-            target,
-            port,
-            partial(self._finding, i, row),
+            host if by_itself else record.get("id.orig_h"),
+            record.get("id.resp_h"),
+            record.get("id.resp_p"),
+            partial(self._finding, i, host if by_itself else None, record, caveats),
             int(scored.since[i]) if scored.since is not None else None,
             bool(scored.final[i]),
         )
 
-    def _of_window(self, row: int) -> bool:
-        """Whether a score tells of a host's window, and not of the record that decided it."""
-        return self.scored.host is not None and (row < 0 or not self.trained.detector.tells_records)
-
-    def _finding(self, i: int, row: int) -> Finding:
+    def _finding(self, i: int, host: str | None, record: dict[str, Any], caveats: tuple[str, ...]) -> Finding:
+        """What is told of a record or, without one, of a host's window."""
         one, scored, rarity = self.trained, self.scored, float(self.rarity[i])
         supported = one.calibration.supported
-        of_window = self._of_window(row)
-        record: dict[str, Any] = {}
-        if of_window and scored.host is not None and scored.since is not None:
-            record["id.orig_h"], ts = scored.host[i] or None, int(scored.since[i])
-        elif self.batch is not None:
-            record = _record(self.batch, row)
-            ts = record["ts"]
-        caveats: tuple[str, ...] = ()
-        if scored.host is None and self.believed is not None:
-            caveats = tuple(name for name, holds in zip(CAVEATS, self.believed[1][row].tolist(), strict=True) if holds)
+        since = 0 if scored.since is None else int(scored.since[i])
         return Finding(
             log=self.log,
             detector=one.detector.name,
             note=one.detector.note,
             clock=int(scored.clock[i]),
-            ts=ts,
+            ts=record["ts"] if record else since,
             uid=record.get("uid"),
-            orig_h=record.get("id.orig_h"),
+            orig_h=record.get("id.orig_h", host),
             orig_p=record.get("id.orig_p"),
             resp_h=record.get("id.resp_h"),
             resp_p=record.get("id.resp_p"),
             # NTLM and DCE-RPC come over TCP, and their logs do not say so.
-            proto="tcp" if self.log in {"ntlm", "dce_rpc"} and not of_window else record.get("proto"),
+            proto="tcp" if self.log in {"ntlm", "dce_rpc"} and record else record.get("proto"),
             service=record.get("service"),
             username=record.get("username"),
             window=one.detector.window,
@@ -168,17 +183,15 @@ class Judged:
             at_least=rarity > supported,
             reasons=one.detector.explain(scored, i),
             bundle=self.bundle,
-            record={} if of_window else record,
+            record=record,
             caveats=caveats,
             context=one.detector.context(scored, i),
         )
 
 
-def _record(batch: Batch, row: int) -> dict[str, Any]:
-    """The fields of a record that are set, times and intervals in microseconds."""
-    fields = {}
-    for name, column in zip(batch.table.schema.names, batch.table.columns, strict=True):
-        value = column[row]
-        if value.is_valid:
-            fields[name] = value.value if pa.types.is_temporal(value.type) else value.as_py()
-    return fields
+def _records(batch: Batch) -> list[dict[str, Any]]:
+    """The fields of each record that are set, times and intervals in microseconds."""
+    names, columns = batch.table.schema.names, batch.table.columns
+    values = [column.cast(pa.int64()) if pa.types.is_temporal(column.type) else column for column in columns]
+    rows = zip(*(column.to_pylist() for column in values), strict=True)
+    return [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]

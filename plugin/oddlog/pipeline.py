@@ -7,7 +7,7 @@ come from.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from time import perf_counter
@@ -279,15 +279,11 @@ class Road:
             if scored.host is None and believed is not None:
                 p = p ** believed[0][scored.row]
             rarity = 1 / (p * per_day)
-            of_budget = one.detector.threshold is None
             told = (rarity >= self._least) & mine
-            if scored.host is not None or not of_budget:
+            if scored.host is not None or one.detector.threshold is not None:
                 told |= scored.odd
-            judged = Judged(self.log, self._bundle, one, replace(scored, odd=told), p_value, rarity, batch, believed)
-            candidates += [
-                judged.candidate(i, odd=None if of_budget else bool(scored.odd[i]))
-                for i in np.flatnonzero(told).tolist()
-            ]
+            judged = Judged(self.log, self._bundle, one, scored, p_value, rarity, batch, believed)
+            candidates += judged.candidates(told)
             scores.append(judged.rows())
         return Outcome(scores, candidates, since, until, fell)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
@@ -95,8 +96,11 @@ class _Looked(NamedTuple):
 
 
 class _Evidence(NamedTuple):
+    """Features and records of the scores that are kept, and what some of them looked like."""
+
     features: NDArray[np.float64]
     records: Records
+    kept: NDArray[np.int64]
     looked: dict[int, tuple[_Looked, int]]
 
 
@@ -207,7 +211,7 @@ class AutoencoderDetector(Detector):
             if self._relations is not None:
                 put_evidence(features, self._spec, records, self._relations.judge(records))
                 kind = self._relations.hosts.kinds(records)
-            evidence = _Evidence(features, records, {})
+            evidence = _Evidence(features, records, np.arange(len(records)), {})
             return Scored.of_records(records, self._score(features), threshold, evidence, kind)
 
         return score
@@ -227,6 +231,12 @@ class AutoencoderDetector(Detector):
                 part = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
             parts.append(self._session.run(outputs, {"features": part}))
         return [np.concatenate(output)[: len(features)].astype(np.float64) for output in zip(*parts, strict=True)]
+
+    def kept(self, scored: Scored, scores: NDArray[np.int64]) -> Scored:
+        """Their features and records."""
+        features, records, kept, _ = scored.evidence
+        rows = np.searchsorted(kept, scores)
+        return replace(scored, evidence=_Evidence(features[rows], some(records, rows), scores, {}))
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The three columns with the largest share of the score."""
@@ -254,7 +264,7 @@ class AutoencoderDetector(Detector):
         evidence: _Evidence = scored.evidence
         if index not in evidence.looked:
             scores = scored.together(index)
-            rows = scored.row[scores]
+            rows = np.searchsorted(evidence.kept, scores)
             features, records = evidence.features[rows], some(evidence.records, rows)
             error, numbers, codes, narrow = self._run(["error", "numbers", "codes", "bottleneck"], features)
             share = error / error.sum(axis=1, keepdims=True)

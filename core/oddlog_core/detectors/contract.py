@@ -279,6 +279,10 @@ class Detector(ABC):
         scored = self.score_samples(records, state, threshold)
         return lambda: scored
 
+    def kept(self, scored: Scored, scores: NDArray[np.int64]) -> Scored:  # noqa: ARG002
+        """The same, with what explains some scores, the odd ones, and of the rest of the batch as little as may be."""
+        return scored
+
     @abstractmethod
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """Why one score is as it is, the weightiest reason first."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from oddlog_core.features.keys import joined
 from oddlog_core.kernels.habits import narrow, refine
-from oddlog_core.kernels.keyindex import KeyIndex
+from oddlog_core.kernels.keyindex import KeyCounts, KeyIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,12 +71,12 @@ class Chain:
     seen: Sequence[NDArray[np.int64]]
     contexts: Sequence[NDArray[np.int64]]
     n_values: int
-    _seen: list[KeyIndex] = field(init=False, repr=False, compare=False)
-    _contexts: list[KeyIndex] = field(init=False, repr=False, compare=False)
+    _seen: list[KeyCounts] = field(init=False, repr=False, compare=False)
+    _contexts: list[KeyCounts] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_seen", [KeyIndex(np.ascontiguousarray(rows[:, 0])) for rows in self.seen])
-        object.__setattr__(self, "_contexts", [KeyIndex(np.ascontiguousarray(rows[:, 0])) for rows in self.contexts])
+        object.__setattr__(self, "_seen", list(map(KeyCounts, self.seen)))
+        object.__setattr__(self, "_contexts", list(map(KeyCounts, self.contexts)))
 
     @classmethod
     def of(cls, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64], often: NDArray[np.int64]) -> Self:
@@ -108,23 +108,28 @@ class Chain:
             often = np.ones(len(first), np.int64)
         return cls(seen, of_contexts, n_values)
 
-    def surprise(self, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64]) -> NDArray[np.float64]:
+    def surprise(
+        self, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64], of: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
         """Negative logarithm of each value's probability in its context, in nats.
 
         Parameters
         ----------
-        contexts : sequence of (n,) int64
+        contexts : sequence of (n_contexts,) int64
         values : (n,) int64
+        of : (n,) int64, optional
+            Number of each value's context, where they are not one for one.
 
         Returns
         -------
         (n,) float64
         """
+        of = np.arange(len(values)) if of is None else of
         p = np.full(len(values), 1 / (self.n_values + 1))
-        for level in reversed(range(len(self.seen))):
-            seen_rows = self._seen[level].find(joined(contexts[level], values))
-            context_rows = self._contexts[level].find(contexts[level])
-            narrow(p, seen_rows, self.seen[level], context_rows, self.contexts[level], _DISCOUNT, _CONCENTRATION)
+        for context, seen, known in zip(
+            reversed(contexts), reversed(self._seen), reversed(self._contexts), strict=True
+        ):
+            narrow(p, of, context, known.find(context), values, seen.slots, seen.shift, _DISCOUNT, _CONCENTRATION)
         surprise: NDArray[np.float64] = -np.log(p)
         return surprise
 
@@ -133,9 +138,8 @@ class Chain:
 
         0 also of what was too rare to be kept.
         """
-        count = _found(self.seen[0], self._seen[0].find(joined(contexts[0], values)))[:, 1]
-        total = _found(self.contexts[0], self._contexts[0].find(contexts[0]))[:, 1]
-        return np.stack([count, total], axis=1)
+        count = self._seen[0].find(joined(contexts[0], values))[:, 0]
+        return np.stack([count, self._contexts[0].find(contexts[0])[:, 0]], axis=1)
 
     @classmethod
     def learn(
@@ -187,14 +191,6 @@ class Chain:
 def most(count: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows with the largest counts, as many as are kept, in order."""
     return np.sort(np.argsort(-count, kind="stable")[:_MOST])
-
-
-def _found(table: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of a table, zeros where there is none."""
-    out = np.zeros((len(rows), table.shape[1]), np.int64)
-    known = rows >= 0
-    out[known] = table[rows[known]]
-    return out
 
 
 @dataclass(frozen=True, slots=True)

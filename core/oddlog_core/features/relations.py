@@ -13,6 +13,7 @@ from oddlog_core.features.keys import joined, of_categories, of_integers
 from oddlog_core.features.places import INTERNET, kinds
 from oddlog_core.features.rhythm import failed
 from oddlog_core.features.tables import read_tables, write_tables
+from oddlog_core.kernels.distinct import distinct_rows
 from oddlog_core.records import MISSING
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _LEAST_SURPRISE, _LEAST_SPREAD = 1.0, 0.1
 _DEGREES = 2.0
 # Amounts that differ by less than a factor of the square root of 2 are of about one size.
 _SIZE = np.log(2) / 2
+_PAIR = ("id.orig_h", "id.resp_h", "proto")
 _NEW_SOURCE = RELATIONS.index("new_source")
 
 
@@ -55,12 +57,21 @@ class _Question(NamedTuple):
     usual: list[NDArray[np.int64]]
 
 
-def _questions(records: Records) -> tuple[dict[str, _Question], list[NDArray[np.int64]]]:
-    """What is asked of each connection, and the contexts of its amounts, widest first."""
-    source, destination = (of_categories(records.categories[f"id.{end}_h"]) for end in ("orig", "resp"))
-    port = joined(of_categories(records.categories["proto"]), of_integers(records.integers["id.resp_p"]))
-    kind = of_integers(kinds(records.categories["id.resp_h"]))
-    service, all_ = joined(port, kind), np.zeros(len(records), np.int64)
+def _pairs(records: Records) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each source, destination, protocol and port stand first together, and which of them each record has."""
+    codes = [records.categories[name].codes for name in _PAIR]
+    first, pair = distinct_rows(np.stack([*codes, records.integers["id.resp_p"].astype(np.int32)], axis=1))
+    return first, pair
+
+
+def _questions(
+    records: Records, rows: NDArray[np.int64] | slice = slice(None)
+) -> tuple[dict[str, _Question], list[NDArray[np.int64]]]:
+    """What is asked of connections, and the contexts of their amounts, widest first."""
+    source, destination, proto = (of_categories(records.categories[name])[rows] for name in _PAIR)
+    port = joined(proto, of_integers(records.integers["id.resp_p"][rows]))
+    kind = of_integers(kinds(records.categories["id.resp_h"])[rows])
+    service, all_ = joined(port, kind), np.zeros(len(kind), np.int64)
     from_source, at_destination = joined(source, service), joined(destination, port)
     from_source_there = joined(source, kind)
     questions = {
@@ -139,7 +150,8 @@ class Relations:
         sources, seen_in = Acquaintance.learn(np.concatenate([_source(questions) for questions in asked]))
         newcomer = float(-np.log(((seen_in < ENOUGH).sum() + 1) / (len(seen_in) + 1)))
         relations = cls(chains, usual, sizes, amounts, sources, Acquaintance.of(baseline), newcomer)
-        return relations, relations._together(columns, seen_in[:, 0], _unlike(seen, expected))
+        judged = [relations._newcomers(columns, seen_in[:, 0]), _unlike(seen, expected)]
+        return relations, np.concatenate(judged, axis=1)
 
     def judge(self, records: Records) -> NDArray[np.float64]:
         """Judge connections by the baseline.
@@ -149,7 +161,9 @@ class Relations:
         (n, 7) float64
             `RELATIONS`, below 0 where a connection is likelier than usual; `UNLIKE`, 0 where nothing could be carried.
         """
-        questions, contexts = _questions(records)
+        # Who connects to whom, on which port, comes again and again: it is judged once a batch.
+        first, pair = _pairs(records)
+        questions, contexts = _questions(records, first)
         columns = []
         for name in RELATIONS:
             asked = questions[name]
@@ -157,22 +171,22 @@ class Relations:
             columns.append(_beyond(surprise, self.usual[name].expected(asked.usual)))
         logged = _carried(records)
         surprises = [
-            self.sizes[name].surprise(contexts[::-1], size) for name, size in zip(AMOUNTS, _sizes(logged), strict=True)
+            self.sizes[name].surprise(contexts[::-1], size, pair)
+            for name, size in zip(AMOUNTS, _sizes(logged), strict=True)
         ]
-        unlike = _unlike(_seen(logged, surprises), self.amounts.expected(contexts))
-        return self._together(columns, self.sources.seen_in(_source(questions)), unlike)
+        relations = self._newcomers(columns, self.sources.seen_in(_source(questions)))
+        unlike = _unlike(_seen(logged, surprises), self.amounts.expected(contexts)[pair])
+        return np.concatenate([relations[pair], unlike], axis=1)
 
-    def _together(
-        self, columns: Sequence[NDArray[np.float64]], seen_in: NDArray[np.int64], unlike: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """All evidence, given in how many stretches of the baseline each record's source was.
+    def _newcomers(self, columns: Sequence[NDArray[np.float64]], seen_in: NDArray[np.int64]) -> NDArray[np.float64]:
+        """`RELATIONS`, (n, 4), given in how many stretches of the baseline each record's source was.
 
         Of one that came lately, or never was there, that is all there is to say: what it never did tells nothing.
         """
         relations = np.stack(columns, axis=1)
         relations[seen_in < ENOUGH] = 0.0
         relations[seen_in < ENOUGH, _NEW_SOURCE] = self.newcomer
-        return np.concatenate([relations, unlike], axis=1)
+        return relations
 
     def often(self, records: Records) -> dict[str, NDArray[np.int64]]:
         """How often the baseline had what each of `RELATIONS` asks for, and out of how many connections, (n, 2)."""

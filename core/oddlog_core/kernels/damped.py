@@ -17,6 +17,7 @@ from math import exp2, sqrt
 import numpy as np
 
 from oddlog_core.kernels._jit import kernel
+from oddlog_core.kernels.prefetch import AHEAD, prefetch
 
 __all__ = [
     "LARGEST",
@@ -130,6 +131,10 @@ def statistics(times, slots, values, rates, start, since, latest, moments):
     n_rates = rates.shape[0]
     out = np.empty((n, n_columns, 3, n_rates), np.float64)
     for i in range(n):
+        if i + AHEAD < n:
+            ahead = max(slots[i + AHEAD], ~slots[i + AHEAD])
+            prefetch(since, ahead)
+            prefetch(moments, ahead)
         now, slot = times[i], slots[i]
         _forget_if_fallen(now, since, latest)
         if slot < 0:

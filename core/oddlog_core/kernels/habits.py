@@ -1,40 +1,52 @@
 """What was seen in wider and wider contexts, put together record by record."""
 
 from oddlog_core.kernels._jit import kernel
+from oddlog_core.kernels.keyindex import home
+from oddlog_core.kernels.mixing import joined_pair
+from oddlog_core.kernels.prefetch import AHEAD, prefetch
 
 __all__ = ["narrow", "refine"]
 
 _ROWS = "Array(int64, 1, 'C', readonly=True)"
-_TABLE = "Array(int64, 2, 'A', readonly=True)"
 
 
-@kernel(f"void(float64[::1], {_ROWS}, {_TABLE}, {_ROWS}, {_TABLE}, float64, float64)")
-def narrow(p, seen_rows, seen, context_rows, contexts, discount, concentration):
+@kernel(
+    f"void(float64[::1], {_ROWS}, {_ROWS}, int64[:, ::1], {_ROWS}, int64[:, ::1], uint64, float64, float64)",
+)
+def narrow(p, of, contexts, counted, values, seen, shift, discount, concentration):
     """Turn each value's probability in a wider context into that in a narrower one, in place.
 
     Teh, A hierarchical Bayesian language model based on Pitman-Yor processes (2006), section 5, with one table for
-    each value.
+    each value. Where a context is not known, no value of it is, and nobody looks.
 
     Parameters
     ----------
     p : (n,) float64
-    seen_rows : (n,) int64
-        Row of each record's value in `seen`; -1 where it was not.
-    seen : (n_seen, 2) int64
-        A key, and how often it was seen.
-    context_rows : (n,) int64
-        Row of each record's context in `contexts`; -1 where it is not known.
-    contexts : (n_contexts, 3) int64
-        A key, how many values the context had in all, and how many different ones.
+    of : (n,) int64
+        Number of each value's context among the contexts.
+    contexts : (n_contexts,) int64
+        Keys.
+    counted : (n_contexts, 2) int64
+        How many values each context had in all, and how many different ones; 0 where it is not known.
+    values : (n,) int64
+        Keys.
+    seen, shift : (n_slots, 2) int64, uint64
+        `KeyCounts` of how often a value was seen in a context, by their keys joined.
     discount, concentration : float
         Pitman and Yor's.
     """
+    mask = seen.shape[0] - 1
     for i in range(p.shape[0]):
-        own, total, different = 0.0, 0, 0
-        if seen_rows[i] >= 0:
-            own = max(seen[seen_rows[i], 1] - discount, 0.0)
-        if context_rows[i] >= 0:
-            total, different = contexts[context_rows[i], 1], contexts[context_rows[i], 2]
+        if i + AHEAD < p.shape[0]:
+            prefetch(seen, home(joined_pair(contexts[of[i + AHEAD]], values[i + AHEAD]), shift))
+        total, different = counted[of[i], 0], counted[of[i], 1]
+        if total == 0:
+            continue
+        key = joined_pair(contexts[of[i]], values[i])
+        slot = home(key, shift)
+        while seen[slot, 1] and seen[slot, 0] != key:
+            slot = (slot + 1) & mask
+        own = max(seen[slot, 1] - discount, 0.0)
         p[i] = (own + (concentration + discount * different) * p[i]) / (concentration + total)
 
 

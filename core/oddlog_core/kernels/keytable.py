@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oddlog_core.kernels._jit import kernel
+from oddlog_core.kernels.prefetch import AHEAD, prefetch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,6 +69,10 @@ def assign(times, keys, rate, held, ranks, latest):
     slots = np.empty(n, np.int64)
     evicted = 0
     for i in range(n):
+        if i + AHEAD < n:
+            ahead = int((np.uint64(keys[i + AHEAD]) * _GOLDEN) >> shift) * WAYS
+            prefetch(held, ahead)
+            prefetch(ranks, ahead)
         now, key = times[i], keys[i]
         if now < latest[0]:
             ranks[:] = _FREE

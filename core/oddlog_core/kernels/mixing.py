@@ -5,7 +5,7 @@ from numba import njit
 
 from oddlog_core.kernels._jit import kernel
 
-__all__ = ["finalised", "joined", "mixed"]
+__all__ = ["finalised", "joined", "joined_pair", "mixed"]
 
 # Steele, Lea and Flood, Fast splittable pseudorandom number generators (2014): the finaliser of SplitMix64.
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -23,6 +23,12 @@ def finalised(key):
     return key ^ (key >> _31)
 
 
+@njit(error_model="numpy")
+def joined_pair(one, other):
+    """A key for two; which of them is the first counts."""
+    return np.int64(finalised(np.uint64(one) * _STEP + np.uint64(other)))
+
+
 @kernel(f"int64[::1]({_KEYS})")
 def mixed(values):
     """A key for each number, (n,)."""
@@ -37,5 +43,5 @@ def joined(one, other):
     """A key for each pair of keys, (n,); which of them is the first counts."""
     out = np.empty(one.shape[0], np.int64)
     for i in range(one.shape[0]):
-        out[i] = np.int64(finalised(np.uint64(one[i]) * _STEP + np.uint64(other[i])))
+        out[i] = joined_pair(one[i], other[i])
     return out

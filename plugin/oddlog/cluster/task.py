@@ -13,18 +13,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from oddlog_core.bundle import read_bundle
 
-from oddlog.archive import ahead, write_scores
+from oddlog.archive import write_scores
 from oddlog.errors import OddlogError
 from oddlog.judged import SCORES, WRITTEN
 from oddlog.logs.stretch import StretchReader
 from oddlog.packing import pack, unpack
 from oddlog.pipeline import roads
+from oddlog.turns import in_turns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oddlog_core.bundle import Bundle
 
     from oddlog.config import Config
-    from oddlog.logs import ReadCount
+    from oddlog.logs import Batch, ReadCount
     from oddlog.logs.stretch import Stretch
     from oddlog.pipeline import Outcome
 
@@ -120,17 +123,18 @@ def score_stretch(stretch: Stretch, job: Job, bundle: dict[str, bytes], state: b
         road.restore(unpack(state))
     reader = StretchReader(stretch, job.config.conn.order, job.folder)
     rows = _Rows()
-    outcomes: list[Outcome] = []
     began, bad = b"", 0
-    for batch, own in ahead(reader.batches(road.warm_up)):
-        if not own:
-            if state is None:
-                for _ in road.take(batch):
-                    pass
-            continue
-        if not began:
+
+    def begin(read: tuple[Batch, bool]) -> list[Callable[[], Outcome]]:
+        nonlocal began, bad
+        batch, own = read
+        if own and not began:
             began, bad = road.fingerprint(), road.clock.bad
-        outcomes += [rows.keep(outcome) for outcome in road.take(batch)]
+        begun = [*road.begin(batch)] if own or state is None else []
+        # Of a warm-up nothing but the state counts.
+        return begun if own else []
+
+    outcomes = [rows.keep(outcome) for outcome in in_turns(reader.batches(road.warm_up), begin)]
     ended, exported = road.fingerprint(), pack(road.export())
     if stretch.last:
         outcomes += [rows.keep(outcome) for outcome in road.close()]

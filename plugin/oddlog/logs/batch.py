@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -106,18 +106,18 @@ class Batch:
         """
         integers: dict[str, NDArray[np.int64]] = {}
         categories: dict[str, Categories] = {}
-        for name, zeek_type in TYPES[self.log].items():
-            column = self.table[name]
-            if zeek_type == "bool":
-                categories[name] = Categories(_codes(column.cast(pa.int32())), ("F", "T"))
-            elif name == LABEL:
+        for name, column in zip(self.table.schema.names, self.table.columns, strict=True):
+            kind = column.type
+            if name == LABEL or pa.types.is_string(kind):
                 # What a flow was called by whoever knows, no detector may see.
                 continue
-            elif pa.types.is_dictionary(column.type):
+            if pa.types.is_boolean(kind):
+                categories[name] = Categories(_codes(column), ("F", "T"))
+            elif pa.types.is_dictionary(kind):
                 categories[name] = Categories(_codes(column.indices), column.dictionary.to_pylist())
-            elif pa.types.is_floating(column.type):
+            elif pa.types.is_floating(kind):
                 integers[name] = _millionths(column)
-            elif not pa.types.is_string(column.type):
+            else:
                 integers[name] = _whole(column)
         return Records(self.log, clock, integers, categories)
 
@@ -129,22 +129,38 @@ class Batch:
         return to_zat(self.table, TYPES[self.log]).set_index("ts")
 
 
+def _held(column: pa.Array, kind: type) -> NDArray[Any]:
+    """What an array of numbers holds: anything where it is unset; read-only, as Arrow's memory is."""
+    data = column.buffers()[1]
+    return np.frombuffer(data, kind, len(column), column.offset * np.dtype(kind).itemsize)
+
+
+def _bits(data: pa.Buffer, column: pa.Array) -> NDArray[np.uint8]:
+    """Bits of an array, 0 or 1 each."""
+    return np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[column.offset : column.offset + len(column)]
+
+
 def _codes(column: pa.Array) -> NDArray[np.int32]:
-    return np.array(column.fill_null(MISSING_CODE), np.int32)
+    """Codes, of flags 0 and 1."""
+    valid, data = column.buffers()
+    flags = pa.types.is_boolean(column.type)
+    codes: NDArray[np.int32] = (_bits(data, column) if flags else _held(column, np.int32)).astype(np.int32)
+    if column.null_count:
+        codes[_bits(valid, column) == 0] = MISSING_CODE
+    return codes
 
 
 def _whole(column: pa.Array, unset: int = MISSING) -> NDArray[np.int64]:
     # Always a copy: Arrow's memory is read-only, which kernels with explicit signatures refuse.
-    if column.type.bit_width == 64 and len(column):
-        valid, data = column.buffers()
-        values = np.frombuffer(data, np.int64, len(column), 8 * column.offset)
-        bits = np.frombuffer(valid, np.uint8) if column.null_count else _ALL_SET
+    if column.type.bit_width == 64:
+        valid = column.buffers()[0] if column.null_count else None
+        bits = _ALL_SET if valid is None else np.frombuffer(valid, np.uint8)
         most = _MOST if pa.types.is_uint64(column.type) else 0
-        whole: NDArray[np.int64] = filled(values, bits, column.offset, most, unset)
+        whole: NDArray[np.int64] = filled(_held(column, np.int64), bits, column.offset, most, unset)
         return whole
-    whole = column.fill_null(0).to_numpy().astype(np.int64)
+    whole = _held(column, np.uint16).astype(np.int64)
     if column.null_count:
-        whole[column.is_null().to_numpy(zero_copy_only=False)] = unset
+        whole[_bits(column.buffers()[0], column) == 0] = unset
     return whole
 
 
