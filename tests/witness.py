@@ -42,10 +42,10 @@ class _Witness(Detector):
         for number in records.integers["id.orig_p"].tolist():
             state[0] = (31 * state[0] + number + 1) % _PRIME
             scores.append(float(state[0]))
-        return Scored.of_records(records, np.array(scores), threshold, records)
+        return Scored.of_records(records, np.array(scores), threshold, records.integers["id.orig_p"])
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
-        return (Reason("id.orig_p", str(scored.evidence.integers["id.orig_p"][scored.row[index]]), None, 1.0),)
+        return (Reason("id.orig_p", str(scored.evidence[index]), None, 1.0),)
 
     def export_state(self, state: np.ndarray) -> dict[str, Any]:
         return {"sum": state.copy()}

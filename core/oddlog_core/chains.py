@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
@@ -19,7 +20,7 @@ import numpy as np
 from oddlog_core.calibration import Calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Chain", "Chains", "Link", "OpenChains"]
 
@@ -47,15 +48,15 @@ class Link(NamedTuple):
         Two links of the same thing are one, the stronger of them.
     strength : float
         Logarithm of how many times as rare it is as the weakest link, at least 0.
-    about : dict
-        Whatever tells of it, of JSON's types.
+    about : callable
+        Gives whatever tells of it, of JSON's types: few links are ever told of.
     """
 
     clock: int
     anchors: tuple[str, ...]
     thing: str
     strength: float
-    about: dict[str, Any]
+    about: Callable[[], dict[str, Any]]
 
 
 class Chain(NamedTuple):
@@ -115,14 +116,17 @@ class OpenChains:
 
     def export(self) -> dict[str, Any]:
         """State as a tree of dicts, lists, numbers and strings."""
-        return {"of": {anchor: [list(link) for link in links] for anchor, links in self.of.items()}}
+        return {"of": {anchor: [[*link[:-1], link.about()] for link in links] for anchor, links in self.of.items()}}
 
     @classmethod
     def restore(cls, exported: dict[str, Any]) -> Self:
         """What `export` exported."""
         return cls(
             {
-                anchor: [Link(clock, tuple(anchors), *rest) for clock, anchors, *rest in links]
+                anchor: [
+                    Link(clock, tuple(anchors), thing, strength, partial(dict, about))
+                    for clock, anchors, thing, strength, about in links
+                ]
                 for anchor, links in exported["of"].items()
             }
         )

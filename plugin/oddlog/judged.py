@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,22 +111,32 @@ class Judged:
         return pa.RecordBatch.from_arrays(columns, schema=SCORES)
 
     def candidates(self, told: NDArray[np.bool_]) -> list[Candidate]:
-        """Some scores, (n,) bool, as candidates, which hold on to their own records and to no other of the batch."""
+        """Some scores as candidates, which hold on to their own records and to no other of the batch.
+
+        Parameters
+        ----------
+        told : (n,) bool
+            Which scores.
+        """
         chosen = np.flatnonzero(told)
         if not len(chosen):
             return []
         rows = np.unique(self.scored.row[chosen])
         rows = rows[rows >= 0]
         records = _records(self.batch.take(rows)) if self.batch is not None else []
-        few = replace(
-            self, scored=self.trained.detector.kept(replace(self.scored, odd=told), chosen), batch=None, believed=None
-        )
         of_row = dict(zip(rows.tolist(), records, strict=True))
-        odd = self.scored.odd if self.trained.detector.threshold is not None else None
-        return [
-            few._candidate(i, of_row, self._caveats(i), odd=None if odd is None else bool(odd[i]))
-            for i in chosen.tolist()
-        ]
+        detector = self.trained.detector
+        few = replace(
+            self,
+            scored=detector.kept(replace(self.scored, odd=told), chosen),
+            p_value=self.p_value[chosen],
+            rarity=self.rarity[chosen],
+            batch=None,
+            believed=None,
+        )
+        odd = [None] * len(chosen) if detector.threshold is None else self.scored.odd[chosen].tolist()
+        caveats = map(self._caveats, chosen.tolist())
+        return [few._candidate(i, *of_it, of_row) for i, of_it in enumerate(zip(odd, caveats, strict=True))]
 
     def _caveats(self, i: int) -> tuple[str, ...]:
         if self.scored.host is not None or self.believed is None:
@@ -135,7 +145,7 @@ class Judged:
         return tuple(name for name, held in zip(CAVEATS, holds, strict=True) if held)
 
     def _candidate(
-        self, i: int, of_row: Mapping[int, dict[str, Any]], caveats: tuple[str, ...], *, odd: bool | None
+        self, i: int, odd: bool | None, caveats: tuple[str, ...], of_row: Mapping[int, dict[str, Any]]
     ) -> Candidate:
         detector, scored = self.trained.detector, self.scored
         host = None if scored.host is None else scored.host[i] or None
@@ -152,7 +162,9 @@ class Judged:
             host if by_itself else record.get("id.orig_h"),
             record.get("id.resp_h"),
             record.get("id.resp_p"),
-            partial(self._finding, i, host if by_itself else None, record, caveats),
+            record,
+            # Told as a finding, as a link, or both.
+            cache(partial(self._finding, i, host if by_itself else None, record, caveats)),
             int(scored.since[i]) if scored.since is not None else None,
             bool(scored.final[i]),
         )

@@ -50,7 +50,7 @@ def learn_queue(
     found = (one for log, road in roads.items() for one in _found(road, logs, since[log]))
     candidates = sorted((one for one in found if one.clock >= start), key=by_clock)
     length = max(max(road.clock.now for road in roads.values()) - start, HOUR) / DAY
-    links = [link_of(one.tell(), math.log(max(one.rarity / WEAK, 1.0))) for one in candidates]
+    links = [link_of(one, math.log(max(one.rarity / WEAK, 1.0))) for one in candidates]
     chains = Chains.learn(links, length, round(config.suppress_for * 1e6))
 
     def notices(days: float) -> Counter[str]:

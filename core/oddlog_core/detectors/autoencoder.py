@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
@@ -96,11 +95,8 @@ class _Looked(NamedTuple):
 
 
 class _Evidence(NamedTuple):
-    """Features and records of the scores that are kept, and what some of them looked like."""
-
     features: NDArray[np.float64]
     records: Records
-    kept: NDArray[np.int64]
     looked: dict[int, tuple[_Looked, int]]
 
 
@@ -211,7 +207,7 @@ class AutoencoderDetector(Detector):
             if self._relations is not None:
                 put_evidence(features, self._spec, records, self._relations.judge(records))
                 kind = self._relations.hosts.kinds(records)
-            evidence = _Evidence(features, records, np.arange(len(records)), {})
+            evidence = _Evidence(features, records, {})
             return Scored.of_records(records, self._score(features), threshold, evidence, kind)
 
         return score
@@ -233,10 +229,9 @@ class AutoencoderDetector(Detector):
         return [np.concatenate(output)[: len(features)].astype(np.float64) for output in zip(*parts, strict=True)]
 
     def kept(self, scored: Scored, scores: NDArray[np.int64]) -> Scored:
-        """Their features and records."""
-        features, records, kept, _ = scored.evidence
-        rows = np.searchsorted(kept, scores)
-        return replace(scored, evidence=_Evidence(features[rows], some(records, rows), scores, {}))
+        """See `Detector.kept`."""
+        evidence: _Evidence = scored.evidence
+        return scored.take(scores, _Evidence(evidence.features[scores], some(evidence.records, scores), {}))
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The three columns with the largest share of the score."""
@@ -263,13 +258,12 @@ class AutoencoderDetector(Detector):
         """What one score's explanation is made of, and where in it."""
         evidence: _Evidence = scored.evidence
         if index not in evidence.looked:
-            scores = scored.together(index)
-            rows = np.searchsorted(evidence.kept, scores)
+            rows = scored.together(index)
             features, records = evidence.features[rows], some(evidence.records, rows)
             error, numbers, codes, narrow = self._run(["error", "numbers", "codes", "bottleneck"], features)
             share = error / error.sum(axis=1, keepdims=True)
             looked = _Looked(features, records, share, numbers, codes, narrow, *self._known(records))
-            evidence.looked.update((score, (looked, at)) for at, score in enumerate(scores.tolist()))
+            evidence.looked.update((score, (looked, at)) for at, score in enumerate(rows.tolist()))
         return evidence.looked[index]
 
     def _known(

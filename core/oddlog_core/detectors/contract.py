@@ -200,6 +200,21 @@ class Scored:
         final, odd = np.ones(n, np.bool_), score >= threshold
         return cls(score, np.arange(n), records.clock, final, odd, evidence=evidence, kind=kind)
 
+    def take(self, scores: NDArray[np.int64], evidence: object) -> Self:
+        """Some of the scores, by number, with the evidence that is theirs."""
+        return replace(
+            self,
+            score=self.score[scores],
+            row=self.row[scores],
+            clock=self.clock[scores],
+            final=self.final[scores],
+            odd=self.odd[scores],
+            host=None if self.host is None else [self.host[i] for i in scores.tolist()],
+            since=None if self.since is None else self.since[scores],
+            evidence=evidence,
+            kind=None if self.kind is None else self.kind[scores],
+        )
+
     def together(self, index: int) -> NDArray[np.int64]:
         """One score and the next odd ones: so many are explained in little more time than one."""
         others = np.flatnonzero(self.odd[index + 1 :])[: _TOGETHER - 1] + index + 1
@@ -279,9 +294,9 @@ class Detector(ABC):
         scored = self.score_samples(records, state, threshold)
         return lambda: scored
 
-    def kept(self, scored: Scored, scores: NDArray[np.int64]) -> Scored:  # noqa: ARG002
-        """The same, with what explains some scores, the odd ones, and of the rest of the batch as little as may be."""
-        return scored
+    def kept(self, scored: Scored, scores: NDArray[np.int64]) -> Scored:
+        """Some scores with what explains them, which holds on to nothing of the batch's others."""
+        return scored.take(scores, [scored.evidence[i] for i in scores.tolist()])
 
     @abstractmethod
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:

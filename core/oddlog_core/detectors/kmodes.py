@@ -209,6 +209,12 @@ class KModesDetector(Detector):
         """Modes, and how surprising values are in them, by some fields only."""
         return np.ascontiguousarray(self._modes[:, fields]), self._surprise, self._offsets[fields]
 
+    def kept(self, scored: Scored, scores: NDArray[np.int64]) -> Scored:
+        """See `Detector.kept`."""
+        records, label, unlike, looked, _ = scored.evidence
+        looked = None if looked is None else looked.take(scores)
+        return scored.take(scores, _Evidence(some(records, scores), label[scores], unlike[scores], looked, {}))
+
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """The fields that differ from the nearest mode, with both values; relations and recent failures by counts."""
         evidence: _Evidence = scored.evidence

@@ -136,16 +136,21 @@ class NoveltyDetector(Detector):
 
         return scored
 
+    def kept(self, scored: Scored, scores: NDArray[np.int64]) -> Scored:
+        """See `Detector.kept`."""
+        columns, scaled, tape = scored.evidence
+        tape = None if tape is None else tape.take(scores)
+        return scored.take(scores, _Evidence(columns[scores], scaled[scores], tape))
+
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
         """Fields without whose oddness the score would be lower, by how much."""
         evidence: _Evidence = scored.evidence
-        row = int(scored.row[index])
         usual = np.array(self._learned.scaling.usual, np.float32)
         names = [*dict.fromkeys(self._fields)]
         of = np.array([[field == name for field in self._fields] for name in names])
-        changed = np.where(of, usual, evidence.scaled[row])
+        changed = np.where(of, usual, evidence.scaled[index])
         if evidence.tape is not None:
-            window = evidence.tape.windows(np.array([row]))
+            window = evidence.tape.windows(np.array([index]))
             windows = np.repeat(window, len(names) + 1, axis=0)
             windows[:-1, -1, :-1] = changed
             windows[-1, :-1] = 0
@@ -153,19 +158,19 @@ class NoveltyDetector(Detector):
         carried = np.maximum(float(scored.score[index]) - self._scorer.scores(changed), 0.0)
         if not carried.any():
             # No field by itself: those that are furthest from usual.
-            apart = (of * (evidence.scaled[row] - usual) ** 2).sum(axis=1)
+            apart = (of * (evidence.scaled[index] - usual) ** 2).sum(axis=1)
             carried = np.append(apart, np.zeros(len(names) - len(apart))) + 1e-9
         share = carried / carried.sum()
         most = np.argsort(-share, kind="stable")[:_MOST_REASONS]
-        return tuple(self._reason(names[f], evidence, row, float(share[f])) for f in most.tolist() if share[f] > 0)
+        return tuple(self._reason(names[f], evidence, index, float(share[f])) for f in most.tolist() if share[f] > 0)
 
-    def _reason(self, name: str, evidence: _Evidence, row: int, share: float) -> Reason:
+    def _reason(self, name: str, evidence: _Evidence, index: int, share: float) -> Reason:
         if name == HISTORY and evidence.tape is not None:
-            return Reason(name, float((evidence.tape.before[row] >= 0).sum()), None, share)
+            return Reason(name, float((evidence.tape.before[index] >= 0).sum()), None, share)
         learned = self._learned
         usual = np.array(learned.scaling.usual) * np.array(learned.scaling.scale) + np.array(learned.scaling.mean)
         said = learned.measurements.said
-        return Reason(name, said(name, evidence.columns[row]), said(name, usual), share)
+        return Reason(name, said(name, evidence.columns[index]), said(name, usual), share)
 
     def export_state(self, state: Sequences | None) -> dict[str, Any]:
         """Of ``lstm`` the sources' latest records."""

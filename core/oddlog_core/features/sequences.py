@@ -53,6 +53,14 @@ class Tape(NamedTuple):
     rows: NDArray[np.float32]
     before: NDArray[np.int64]
 
+    def take(self, rows: NDArray[np.int64]) -> Tape:
+        """Some of the batch's records, and as much before them as their windows need."""
+        before = self.before[rows]
+        needed = np.unique(before[before != NOWHERE])
+        places = np.where(before == NOWHERE, NOWHERE, np.searchsorted(needed, before))
+        own = len(self.rows) - len(self.before) + rows
+        return Tape(self.rows[np.concatenate([needed, own])], places)
+
     def windows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Some of the batch's records, each after those before it.
 

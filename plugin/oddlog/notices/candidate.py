@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from oddlog.notices.finding import Finding
 
@@ -32,8 +32,10 @@ class Candidate:
         Whether it is a finding by itself, of a detector that knows; None where the budget decides.
     orig_h, resp_h : str or None
     resp_p : int or None
+    record : mapping of str to Any
+        The record's fields that are set; empty for a host-window.
     tell : callable
-        Makes the finding, with its reasons; it holds on to the batch until then.
+        Gives the finding, with its reasons.
     since : int or None
         Start of its host-window, if it is of one.
     final : bool
@@ -49,12 +51,13 @@ class Candidate:
     orig_h: str | None
     resp_h: str | None
     resp_p: int | None
+    record: Mapping[str, Any]
     tell: Callable[[], Finding]
     since: int | None = None
     final: bool = True
 
     def settled(self) -> Candidate:
-        """With the finding made and no batch held on to."""
+        """With the finding made, so that it can be sent."""
         return replace(self, tell=partial(_same, self.tell()))
 
 

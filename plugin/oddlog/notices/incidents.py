@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from oddlog_core.chains import Link
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from oddlog_core.chains import Chain
 
+    from oddlog.notices.candidate import Candidate
+
 __all__ = ["INCIDENT", "continued", "incident", "kept", "link_of", "rarest_of", "repeated", "restored", "summed_up"]
 
 INCIDENT = "Incident"
@@ -27,18 +30,23 @@ _MOST_TOLD = 6
 _MOST_NAMED = 3
 
 
-def anchors_of(finding: Finding) -> tuple[str, ...]:
-    """What a chain may be around: a finding's source, its target and whoever logged on."""
-    ends = {"source": finding.orig_h, "target": finding.resp_h, "account": (finding.username or "").lower()}
+def anchors_of(told: Finding | Candidate, username: str | None) -> tuple[str, ...]:
+    """What a chain may be around: a source, a target and whoever logged on."""
+    ends = {"source": told.orig_h, "target": told.resp_h, "account": (username or "").lower()}
     return tuple(f"{kind} {name}" for kind, name in ends.items() if name)
 
 
-def link_of(finding: Finding, strength: float) -> Link:
-    """A finding as a link of chains."""
-    record = finding.record
-    what = (finding.note, finding.orig_h, finding.resp_h, finding.resp_p, finding.username)
-    thing = " ".join(map(str, (*what, record.get("endpoint"), record.get("operation"))))
-    about = {
+def link_of(candidate: Candidate, strength: float) -> Link:
+    """A candidate as a link of chains."""
+    username, *call = (candidate.record.get(name) for name in ("username", "endpoint", "operation"))
+    what = (candidate.log, candidate.note, candidate.orig_h, candidate.resp_h, candidate.resp_p, username, *call)
+    thing = " ".join(map(str, what))
+    return Link(candidate.clock, anchors_of(candidate, username), thing, strength, cache(partial(_about, candidate)))
+
+
+def _about(candidate: Candidate) -> dict[str, Any]:
+    finding = candidate.tell()
+    return {
         "ts": finding.clock,
         "note": finding.note,
         "id": finding.id,
@@ -49,13 +57,12 @@ def link_of(finding: Finding, strength: float) -> Link:
         "rarity": finding.rarity,
         "text": message(finding, how_rare=False),
     }
-    return Link(finding.clock, anchors_of(finding), thing, strength, about)
 
 
 def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Finding:
     """A chain as a finding, known with its last link, of a rarity that means something up to so many days."""
     kind, _, name = chain.anchor.partition(" ")
-    links = [link.about for link in chain.links]
+    links = [link.about() for link in chain.links]
     ends = {end: {link[end] for link in links} for end in ("src", "dst", "p")}
     source, target, port = (next(iter(found)) if len(found) == 1 else None for found in ends.values())
     length = duration_words((chain.links[-1].clock - chain.links[0].clock) / 1e6)

@@ -139,11 +139,10 @@ class Queue:
         counts, odd = self._is_odd(candidate, thing)
         if candidate.since is not None and not self._decides(candidate, odd=odd):
             return
-        finding, part = None, False
+        part = False
         incidents: list[Finding] = []
         if self.chains is not None and candidate.rarity >= WEAK and self._may_link(candidate):
-            finding = candidate.tell()
-            incidents, part = self._chained(self.chains, candidate, finding)
+            incidents, part = self._chained(self.chains, candidate)
         elif counts:
             part = self._counted(candidate)
         if counts and part:
@@ -151,7 +150,7 @@ class Queue:
             self.suppressed[f"Oddlog::{candidate.note}"] += 1
         elif odd and self._is_new(candidate.log, candidate.note, thing, candidate, candidate.rarity):
             self._pay(candidate.log, candidate.clock)
-            yield self._remember(candidate.log, thing, finding or candidate.tell(), candidate.rarity)
+            yield self._remember(candidate.log, thing, candidate.tell(), candidate.rarity)
         yield from incidents
 
     def _is_odd(self, candidate: Candidate, thing: str) -> tuple[bool, bool]:
@@ -181,12 +180,16 @@ class Queue:
             window.hosts[candidate.orig_h] = None
         return odd or candidate.final
 
-    def _chained(self, chains: Chains, candidate: Candidate, finding: Finding) -> tuple[list[Finding], bool]:
-        """Make a link of a finding: what is to be said of incidents, and whether that says enough of the finding.
+    def _chained(self, chains: Chains, candidate: Candidate) -> tuple[list[Finding], bool]:
+        """Make a link of a candidate: what is to be said of incidents, and whether that says enough of it.
 
         It does where the links of its log alone make one: whether a finding is told hangs on no other log.
         """
-        link, log, calibration = link_of(finding, math.log(candidate.rarity / WEAK)), candidate.log, chains.calibration
+        link, log, calibration = (
+            link_of(candidate, math.log(candidate.rarity / WEAK)),
+            candidate.log,
+            chains.calibration,
+        )
         chain = chains.add(link, self._open)
         own = chains.add(link, self._open_of.setdefault(log, OpenChains())) if self.suppress_for else None
         if calibration is None or chain is None:
@@ -202,24 +205,24 @@ class Queue:
         said, thing = [], f"{INCIDENT} {chain.anchor}"
         new = self._is_new(INCIDENT, INCIDENT, thing, candidate, min(rarity, calibration.supported))
         if new:
-            told = incident(chain, rarity, calibration.supported, finding)
+            told = incident(chain, rarity, calibration.supported, candidate.tell())
             said.append(self._remember(INCIDENT, thing, told, told.rarity))
         known = self._things.get(INCIDENT, {}).get(thing)
         if known is not None and not new:
-            known.links = rarest_of([*known.links, link.about])
+            known.links = rarest_of([*known.links, link.about()])
         if alone < self.days:
             return said, False
         if known is not None:
             known.again += self._handed_over(log, chain.anchor)
         # One that is rarer than the incident, and than all that belonged to it before, is not for later.
-        before = (float(one.about["rarity"]) for one in (own.links if own is not None else ()) if one is not link)
-        return said, finding.rarity <= max(min(alone, calibration.supported), *before)
+        before = (float(one.about()["rarity"]) for one in (own.links if own is not None else ()) if one is not link)
+        return said, candidate.tell().rarity <= max(min(alone, calibration.supported), *before)
 
     def _handed_over(self, log: str, anchor: str) -> int:
         """How often things around an anchor have come since they were told; from now on the incident says so."""
         again = 0
         for one in self._things.get(log, {}).values():
-            if one.again and anchor in anchors_of(one.finding):
+            if one.again and anchor in anchors_of(one.finding, one.finding.username):
                 again, one.again = again + one.again, 0
         return again
 

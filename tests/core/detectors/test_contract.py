@@ -197,6 +197,21 @@ def test_an_odd_record_has_reasons_the_weightiest_first(case):
         assert all(reason.seen != reason.expected for reason in told.reasons[:1])
 
 
+def test_what_is_kept_of_some_scores_is_explained_as_before(case):
+    detector = case.detector
+    state = detector.new_state()
+    for scored in (detector.score_samples(case.later, state, -np.inf), detector.close(state, -np.inf)):
+        if scored is None or not len(scored.score):
+            continue
+        some = np.unique(np.linspace(0, len(scored.score) - 1, 7).astype(np.int64))
+        kept = detector.kept(scored, some)
+        assert kept.score.tolist() == scored.score[some].tolist()
+        assert kept.host == (scored.host and [scored.host[i] for i in some.tolist()])
+        for at, i in enumerate(some.tolist()):
+            assert detector.explain(kept, at) == detector.explain(scored, i)
+            assert detector.context(kept, at) == detector.context(scored, i)
+
+
 def test_shares_of_reasons_are_shares(case):
     for told in answer(case.detector, [case.later], -np.inf).findings:
         shares = [reason.share for reason in told.reasons]

@@ -53,7 +53,9 @@ def candidate(
         bundle="b",
         record=about,
     )
-    return Candidate(note, "d", log, clock, rarity, odd, source, target, port, lambda: found, since, final)
+    return Candidate(
+        note, "d", log, clock, rarity, odd, source, target, port, found.record, lambda: found, since, final
+    )
 
 
 def queue(chains=None, *, days=1.0, suppress_for=3600.0, ceiling=100, shares=None):
