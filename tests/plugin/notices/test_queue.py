@@ -235,7 +235,7 @@ def test_incidents_keep_to_a_share_of_the_budget_too(logs):
     # Of chains that are little rarer than usual there is one an hour.
     usual = Chains(HOUR, 7.0, {}, Calibration([0.0, 5.0], [1.0, 1 / 100], 5.0, 1 / 100, 60.0, 0.0, 100.0, 700))
     links = [
-        candidate(hour * HOUR + i, rarity=0.2, source=f"10.3.0.{hour}", target=f"10.3.{hour}.{i}", log=log)
+        candidate(hour * HOUR + i, rarity=0.12, source=f"10.3.0.{hour}", target=f"10.3.{hour}.{i}", log=log)
         for hour in range(60)
         for i, log in enumerate(logs)
     ]
