@@ -277,7 +277,9 @@ class Road:
             if number in records and joint is not None:
                 p, per_day, mine = together, joint.per_day, lead == number
             if scored.host is None and believed is not None:
-                p = p ** believed[0][scored.row]
+                believed_less = np.flatnonzero(believed[0][scored.row] < 1)
+                p = p.copy()
+                p[believed_less] **= believed[0][scored.row[believed_less]]
             rarity = 1 / (p * per_day)
             told = (rarity >= self._least) & mine
             if scored.host is not None or one.detector.threshold is not None:

@@ -131,6 +131,7 @@ class AutoencoderDetector(Detector):
         self._learned, self._relations, self._model, self.beside = learned, relations, model, beside
         self._inside = inside
         self._spec = learned.spec
+        self.row_bytes = 8 * len(self._spec.columns)
         self.remembers = f"features {self._spec.features}"
         if self._spec.evidence:
             self.warm_up, self.fading = WARM_UP, ("rhythm",)

@@ -249,6 +249,9 @@ class Detector(ABC):
     tells_records: ClassVar[bool] = False
     """Whether a host-window is told of by the record that decided it, where one did."""
 
+    row_bytes: int = 0
+    """Bytes that a record's features take until it is scored, where those are many."""
+
     threshold: float | None = None
     """Score from which a record is odd, whatever the budget; None where the budget decides."""
 

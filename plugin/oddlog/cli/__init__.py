@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import io
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -88,6 +89,8 @@ def main() -> None:
     # What is imported stays. Python would look through it for what may go, again and again and at the end: a fifth of
     # the time that a start takes.
     gc.set_threshold(50_000)
+    # NumPy's BLAS would start a thread for each core, which waits by spinning; nothing here is worth one.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     atexit.register(gc.freeze)
     try:
         _oddlog(prog_name="oddlog")

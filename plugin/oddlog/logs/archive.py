@@ -85,7 +85,7 @@ class Logs:
         self.order = order
         self._files = files
         self._skipped = skipped
-        self._block_bytes = block_bytes
+        self.block_bytes = block_bytes
         self._on_bytes = on_bytes
 
     @property
@@ -123,7 +123,7 @@ class Logs:
         return batches if rows is None else _of_length(batches, rows)
 
     def _open(self, file: LogFile, _number: int) -> Iterator[Timed]:
-        self.counts[str(file.path)], batches = read_file(file, file.path, self._block_bytes, self._on_bytes)
+        self.counts[str(file.path)], batches = read_file(file, file.path, self.block_bytes, self._on_bytes)
         return timed(batches, self.order)
 
 
