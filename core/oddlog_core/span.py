@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,11 +13,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DAY", "HOUR", "WEEK", "cut", "days", "per_day", "some", "split"]
+__all__ = ["DAY", "HOUR", "WEEK", "End", "cut", "days", "ends", "per_day", "some", "split"]
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 WEEK = 7 * DAY
+
+
+class End(NamedTuple):
+    """One end of a baseline, and the others of its records."""
+
+    others: list[Records]
+    held_back: list[Records]
 
 
 def days(baseline: Sequence[Records]) -> float:
@@ -75,7 +82,22 @@ def split(baseline: Sequence[Records], held_back: float) -> tuple[list[Records],
     if days(baseline) > 13.5:
         since = max(int(batch.clock[-1]) for batch in baseline if len(batch)) - WEEK
         boundary = min(boundary, sum(int(np.searchsorted(batch.clock, since)) for batch in baseline))
-    boundary = min(max(boundary, 1), n - 1)
+    return _apart(baseline, min(max(boundary, 1), n - 1))
+
+
+def ends(baseline: Sequence[Records], held_back: float) -> tuple[End, End]:
+    """Both ends of a baseline: its latest part, as `split` gives it, and as many of its earliest records.
+
+    What is rare is known from a few bursts, each of them one host's. Two ends have twice as many, and the earliest
+    records are as far from those that come after as the latest are from those before.
+    """
+    before, latest = split(baseline, held_back)
+    earliest, after = _apart(baseline, sum(map(len, latest)))
+    return End(before, latest), End(after, earliest)
+
+
+def _apart(baseline: Sequence[Records], boundary: int) -> tuple[list[Records], list[Records]]:
+    """So many records, and those after them."""
     before: list[Records] = []
     after: list[Records] = []
     for batch in baseline:

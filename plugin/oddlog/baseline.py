@@ -26,7 +26,7 @@ from oddlog.pipeline import Clock
 from oddlog.queueing import learn_queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -122,7 +122,7 @@ def train(
     check_free(bundle)
     trained: dict[str, Trained] = {}
     before: dict[str, Trained] = {}
-    held_back: dict[str, dict[str, NDArray[np.float64]]] = {}
+    surprises: dict[str, list[NDArray[np.float64]]] = {}
     since: dict[str, int] = {}
     left_out: dict[str, str] = {}
     for kind in kinds(detectors):
@@ -169,9 +169,12 @@ def train(
         calibration = Calibration.fit(fitted.held_back, fitted.per_day, fitted.kinds)
         trained[kind.name] = Trained(fitted.detector, calibration, about)
         before[kind.name] = Trained(fitted.before or fitted.detector, calibration, about)
-        if fitted.detector.window is None and kind.every_record:
-            held_back.setdefault(kind.log, {})[kind.name] = fitted.held_back
         later = split(baseline, config.train.held_back)[1]
+        if fitted.detector.window is None and kind.every_record:
+            # Not every detector holds back the earliest records, too.
+            latest = slice(sum(map(len, later)))
+            of_kind = None if fitted.kind is None else fitted.kind[latest]
+            surprises.setdefault(kind.log, []).append(-np.log(calibration.p_value(fitted.held_back[latest], of_kind)))
         since[kind.log] = max(since.get(kind.log, 0), int(later[0].clock[0]))
     if not trained:
         raise OddlogError("nothing could be learned: " + "; ".join(f"{log}: {why}" for log, why in left_out.items()))
@@ -187,7 +190,7 @@ def train(
         comment=comment,
         chains=chains,
         budget=budget,
-        joint=_joint(trained, held_back),
+        joint={log: _joint(trained, log, found) for log, found in surprises.items() if len(found) > 1},
     )
     told = {name: one.detector.describe() for name, one in trained.items() if one.detector.on_request}
     return Learned({name: one.about for name, one in trained.items()}, left_out, told)
@@ -203,20 +206,13 @@ def _enough(log: str, fitted: Fitted) -> Fitted:
     n = len(fitted.held_back)
     if fitted.detector.threshold is None and n < _FEWEST:
         raise BaselineError(
-            f"{log}: its latest part has {n} score{'s' * (n != 1)}, too few to say what is rare; {_FEWEST} are needed: "
+            f"{log}: {n} score{'s' * (n != 1)} can be held back, too few to say what is rare; {_FEWEST} are needed: "
             f"give {math.ceil(_FEWEST / n)} times as much log, two weeks at best"
         )
     return fitted
 
 
-def _joint(
-    trained: Mapping[str, Trained], held_back: Mapping[str, Mapping[str, NDArray[np.float64]]]
-) -> dict[str, Calibration]:
-    """Of the logs that several detectors score record by record: what their p-values add up to."""
-    joint = {}
-    for log, scores in held_back.items():
-        if len(scores) > 1 and len({len(score) for score in scores.values()}) == 1:
-            surprise = [-np.log(trained[name].calibration.p_value(score)) for name, score in scores.items()]
-            per_day = trained[next(iter(scores))].calibration.per_day
-            joint[log] = Calibration.fit(fisher(np.stack(surprise)), per_day)
-    return joint
+def _joint(trained: Mapping[str, Trained], log: str, surprises: Sequence[NDArray[np.float64]]) -> Calibration:
+    """What the surprises of several detectors add up to, that score a log record by record."""
+    per_day = next(one.calibration.per_day for one in trained.values() if one.detector.log == log)
+    return Calibration.fit(fisher(np.stack(surprises)), per_day)

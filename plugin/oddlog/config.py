@@ -105,7 +105,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes
     ----------
     held_back : float
-        Share of the baseline, its latest part, that thresholds are set by.
+        Share of the baseline that its latest part is, which with as many of its earliest records sets thresholds.
     epochs : int
         Passes over all but what is held back; of novelty's networks, hundreds of steps.
     features : {"base", "rolling", "full"}

@@ -9,7 +9,7 @@ from baselines import DAY, HOUR, MONDAY, office
 from hypothesis import given
 from hypothesis import strategies as st
 from inventions import CUTS
-from oddlog_core.span import cut, days, per_day, split
+from oddlog_core.span import cut, days, ends, per_day, split
 from road import batches_cut
 
 WHOLE = office("dce_rpc", 60, seed=1, days=2.0)
@@ -53,6 +53,15 @@ def test_split_keeps_every_record_in_order_and_the_latest_are_held_back(cuts, he
     n_after = sum(map(len, after))
     assert n_after == min(max(60 - round(60 * (1 - held_back)), 1), 59)
     assert all(map(len, before + after))
+
+
+@given(CUTS, st.floats(0, 1))
+def test_both_ends_are_held_back_once_and_the_rest_learned_from(cuts, held_back):
+    batches = batches_cut(WHOLE, cuts)
+    latest, earliest = ends(batches, held_back)
+    assert [*map(spoken, latest)] == [*map(spoken, split(batches, held_back))]
+    assert spoken(earliest.held_back) + spoken(earliest.others) == spoken([WHOLE])
+    assert sum(map(len, earliest.held_back)) == sum(map(len, latest.held_back))
 
 
 def test_split_of_one_record_trains_on_nothing():

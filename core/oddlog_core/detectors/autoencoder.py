@@ -12,7 +12,7 @@ from oddlog_core.detectors.contract import Context, Detector, FitOptions, Fitted
 from oddlog_core.detectors.inside import WHOLE, Inside
 from oddlog_core.detectors.session import open_model
 from oddlog_core.errors import BaselineError
-from oddlog_core.features.acquaintance import Acquaintance, by_kind
+from oddlog_core.features.acquaintance import Judged
 from oddlog_core.features.conn import (
     MICROSECONDS,
     TIME_OF_DAY,
@@ -31,7 +31,7 @@ from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
 from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
 from oddlog_core.records import MISSING, Records
-from oddlog_core.span import per_day, some, split
+from oddlog_core.span import End, ends, per_day, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["AutoencoderDetector", "Learned"]
 
 FEWEST = 100
+# Held back, below which p = 0.001 rests on less than ten and the other end is worth another training.
+_FEW = 10_000
 _ROWS = 2048
 # Of how regularly a stream calls: a beacon that calls every five minutes must be remembered for that long.
 _SLOWEST = "1h"
@@ -142,54 +144,61 @@ class AutoencoderDetector(Detector):
     @classmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
         """Train on all but the latest part of the baseline; see `Detector.fit`. Needs the extra ``train``."""
-        # torch is only there where someone trains.
-        from oddlog_core.training import flow  # noqa: PLC0415
-
         n = sum(map(len, baseline))
         if n < FEWEST:
             raise BaselineError(f"{cls.log}: {n} records are too few to learn from, {FEWEST} are the least")
-        learned_from, held_back = split(baseline, options.held_back)
+        latest, earliest = ends(baseline, options.held_back)
+        few = sum(map(len, latest.held_back)) < _FEW
         spec = learn_spec(baseline, options.features)
+        before, transformer, features = cls._learn(latest.others, spec, options.part(0.0, 0.5 if few else 1.0))
+        parts = [before._judge_end(latest, transformer)]
+        if few:
+            after, *_ = cls._learn(earliest.others, spec, options.part(0.5, 1.0))
+            parts.append(after._judge_end(earliest, after.new_state()))
+        some = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_RECORDS)).astype(np.int64))
+        (narrow,) = before._run(["bottleneck"], features[some])
+        beside = Beside(UsualFlows.learn(baseline), Behaviours.learn(narrow, some, latest.others, options.seed))
+        # What was held back has been judged; what it knows of who is usual is worth having.
+        relations = Relations.learn(baseline)[0] if spec.evidence else None
+        detector = cls(before._learned, relations, before._model, beside, before._inside)
+        judged = Judged.end_to_end(parts)
+        return Fitted(detector, judged.score, per_day(baseline), before, judged.kind, judged.kinds)
+
+    @classmethod
+    def _learn(
+        cls, learned_from: Sequence[Records], spec: FeatureSpec, options: FitOptions
+    ) -> tuple[Self, ConnFeatures, NDArray[np.float64]]:
+        """Train; also the features as they are after what was learned from, to go on with, and those of it."""
+        # torch is only there where someone trains.
+        from oddlog_core.training import flow  # noqa: PLC0415
+
         transformer, features = learn_features(learned_from, spec)
         scaling = learn_scaling(features, spec, to_one=options.flow.loss == "bce")
         model, _ = flow.train(features, spec, scaling, options.flow, options.progress)
         learned = Learned(spec, scaling, options.flow.architecture, transformer.usual)
-        exported = flow.export(model, features.shape[1])
         inside = Inside(spec, *flow.inside(model)) if options.flow.architecture == "embedding" else None
-        before = cls(learned, transformer.relations, exported, inside=inside)
-        later = [transformer.transform(batch) for batch in held_back]
-        some = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_RECORDS)).astype(np.int64))
-        (narrow,) = before._run(["bottleneck"], features[some])
-        beside = Beside(UsualFlows.learn(baseline), Behaviours.learn(narrow, some, learned_from, options.seed))
-        scores = np.concatenate([before._score(part) for part in later])
-        a_day = per_day(baseline)
-        if transformer.relations is None:
-            return Fitted(cls(learned, None, exported, beside, inside), scores, a_day, before)
-        # What was held back has been judged; what it knows of who is usual is worth having.
-        detector = cls(learned, Relations.learn(baseline)[0], exported, beside, inside)
-        kinds = before._by_kind(transformer.relations.hosts, learned_from, held_back, later, scores)
-        return Fitted(detector, scores, a_day, before, kinds)
+        exported = flow.export(model, features.shape[1])
+        return cls(learned, transformer.relations, exported, inside=inside), transformer, features
 
-    def _by_kind(
-        self,
-        known: Acquaintance,
-        learned_from: Sequence[Records],
-        held_back: Sequence[Records],
-        features: Sequence[NDArray[np.float64]],
-        scores: NDArray[np.float64],
-    ) -> list[NDArray[np.float64]]:
-        """Scores held back by kind of record; some hosts' as of newcomers, too, by relations that never saw them."""
-        kinds, parts = [known.kinds(batch) for batch in held_back], [scores]
-        strangers = known.strangers(held_back)
+    def _judge_end(self, end: End, transformer: ConnFeatures) -> Judged:
+        """Scores of an end of the baseline that it has not learned from."""
+        features = [transformer.transform(batch) for batch in end.held_back]
+        score = np.concatenate([self._score(part) for part in features])
+        if self._relations is None:
+            return Judged(score)
+        known = self._relations.hosts
+        strange, of_strange, strangers = [], [], known.strangers(end.held_back)
         if strangers is not None:
-            relations, _ = Relations.learn(strangers.without(learned_from))
-            for batch, part in zip(held_back, features, strict=True):
+            # Some hosts' scores as of newcomers, too, by relations that never saw them.
+            relations, _ = Relations.learn(strangers.without(end.others))
+            for batch, part in zip(end.held_back, features, strict=True):
                 rows, kind = strangers.rows(batch)
                 theirs, records = part[rows], some(batch, rows)
                 put_evidence(theirs, self._spec, records, relations.judge(records))
-                kinds.append(kind)
-                parts.append(self._score(theirs))
-        return by_kind(parts, kinds)
+                of_strange.append(kind)
+                strange.append(self._score(theirs))
+        kind = np.concatenate([known.kinds(batch) for batch in end.held_back])
+        return Judged.of(score, kind, strange, of_strange)
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""

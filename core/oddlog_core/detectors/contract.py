@@ -35,7 +35,8 @@ class FitOptions:
     Attributes
     ----------
     held_back : float
-        Share of the baseline, its latest part, that is scored for calibration and not trained on.
+        Share of the baseline that its latest part is, which is scored for calibration by what is trained without it;
+        as many of its earliest records may be, too.
     seed : int
     networks : mapping of str to str
         CIDR to name.
@@ -85,19 +86,23 @@ class Fitted:
     ----------
     detector : Detector
     held_back : (n,) float64
-        Scores of the latest part of the baseline, none by a detector that had learned from that record.
+        Scores of the latest part of the baseline and, after them, maybe of its earliest; none by a detector that had
+        learned from that record.
     per_day : float
         Scores a day in the whole baseline.
     before : Detector, optional
         The detector as it was when it had learned from nothing of the latest part; None where it never does.
+    kind : (n,) int64, optional
+        Which of the kinds each score held back is of, where those of different kinds do not compare.
     kinds : sequence of arrays of float64
-        Scores by kind, each as `held_back`, where those of different kinds do not compare.
+        Scores by kind, those of `held_back` and others that say what their kind is like.
     """
 
     detector: Detector
     held_back: NDArray[np.float64]
     per_day: float
     before: Detector | None = None
+    kind: NDArray[np.int64] | None = None
     kinds: Sequence[NDArray[np.float64]] = ()
 
 

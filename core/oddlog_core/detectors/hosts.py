@@ -14,7 +14,7 @@ from oddlog_core.detectors.windows import GROWN, end_to_end, stretches
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.clusters import cluster
 from oddlog_core.features.dce_rpc import COUNTS, NAME, HostWindow
-from oddlog_core.span import days, split
+from oddlog_core.span import days, ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,10 +78,18 @@ class HostsDetector(Detector):
             raise BaselineError(
                 f"{cls.log}: the baseline lies within one window of {options.window / 6e7:g} minutes; two are needed"
             )
-        since = int(split(baseline, options.held_back)[1][0].clock[0])
-        boundary = min(max(bisect_left(numbers, since / options.window), 1), len(profiles) - 1)
-        before = cls._learn(profiles[:boundary], options)
-        scores = before._distance(np.concatenate(profiles[boundary:]))[0]
+        latest, earliest = (end.held_back for end in ends(baseline, options.held_back))
+        start, stop = (
+            min(max(bisect_left(numbers, clock / options.window), 1), len(profiles) - 1)
+            for clock in (int(latest[0].clock[0]), int(earliest[-1].clock[-1]))
+        )
+        before, after = cls._learn(profiles[:start], options), cls._learn(profiles[stop:], options)
+        scores = np.concatenate(
+            [
+                before._distance(np.concatenate(profiles[start:]))[0],
+                after._distance(np.concatenate(profiles[:stop]))[0],
+            ]
+        )
         a_day = sum(map(len, profiles)) / days(baseline)
         options.progress(0.5)
         # What was held back has been judged; what kinds of host it has is worth having.

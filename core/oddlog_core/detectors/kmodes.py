@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import msgspec
@@ -14,16 +15,16 @@ from oddlog_core.detectors.modes import Distinct, fit_modes
 from oddlog_core.detectors.table import table
 from oddlog_core.errors import BaselineError
 from oddlog_core.features import recent
-from oddlog_core.features.acquaintance import Acquaintance, by_kind
+from oddlog_core.features.acquaintance import Acquaintance, Judged
 from oddlog_core.features.logons import RELATIONS, Different
 from oddlog_core.features.memo import Memo
 from oddlog_core.features.ntlm import CLASSIC, FULL, HOST_EVENTS, VARYING, LogonFields, learn_fields
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.kernels.matching import apart_from_modes, nearest_beside, nearest_mode
-from oddlog_core.span import days, per_day, some, split
+from oddlog_core.span import End, days, ends, per_day, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -106,28 +107,42 @@ class KModesDetector(Detector):
     @classmethod
     def fit(cls, baseline: Sequence[Records], options: FitOptions) -> Fitted:
         """Learn the modes and the habits; see `Detector.fit`."""
-        train, held_back = split(baseline, options.held_back)
-        if not train:
-            raise BaselineError(f"{cls.log}: {sum(map(len, baseline))} records are too few to learn from")
-        whole_weeks = round(days(baseline), 1) >= 14
-        before = cls._learn(train, options.part(0.0, 0.4), whole_weeks)
-        scores = np.concatenate([one.score for one in before._one_by_one(held_back)])
-        a_day = per_day(baseline)
-        kinds: list[NDArray[np.float64]] = []
-        if before._known is not None:
-            parts, of_parts = [scores], [before._known.kinds(batch) for batch in held_back]
-            strangers = before._known.strangers(held_back)
-            if strangers is not None:
-                # Some hosts' scores as of newcomers, too, by a detector that was never taught of them.
-                other = cls._learn(strangers.without(train), options.part(0.4, 0.6), whole_weeks)
-                theirs = [strangers.rows(batch) for batch in held_back]
-                of_parts += [kind for _, kind in theirs]
-                only = [some(batch, rows) for batch, (rows, _) in zip(held_back, theirs, strict=True)]
-                parts += [one.score for one in other._one_by_one(only)]
-            kinds = by_kind(parts, of_parts)
+        n = sum(map(len, baseline))
+        if n < 2:
+            raise BaselineError(f"{cls.log}: {n} records are too few to learn from")
+        learn = partial(cls._learn, whole_weeks=round(days(baseline), 1) >= 14)
+        latest, earliest = ends(baseline, options.held_back)
+        before = learn(latest.others, options.part(0.0, 0.2))
+        after = learn(earliest.others, options.part(0.2, 0.4))._weighing_as(before)
+        judged = Judged.end_to_end(
+            [
+                before._judge_end(latest, learn, options.part(0.4, 0.5)),
+                after._judge_end(earliest, learn, options.part(0.5, 0.6)),
+            ]
+        )
         # What was held back has been judged; what it knows of who is usual is worth having.
-        detector = cls._learn(baseline, options.part(0.6, 1.0), whole_weeks)._weighing_as(before)
-        return Fitted(detector, scores, a_day, before, kinds)
+        detector = learn(baseline, options.part(0.6, 1.0))._weighing_as(before)
+        return Fitted(detector, judged.score, per_day(baseline), before, judged.kind, judged.kinds)
+
+    def _judge_end(
+        self, end: End, learn: Callable[[Sequence[Records], FitOptions], Self], options: FitOptions
+    ) -> Judged:
+        """Scores of an end of the baseline that it has not learned from."""
+        score = np.concatenate([one.score for one in self._one_by_one(end.held_back)])
+        if self._known is None:
+            return Judged(score)
+        strange: list[NDArray[np.float64]] = []
+        of_strange: list[NDArray[np.int64]] = []
+        strangers = self._known.strangers(end.held_back)
+        if strangers is not None:
+            # Some hosts' scores as of newcomers, too, by a detector that was never taught of them.
+            other = learn(strangers.without(end.others), options)
+            theirs = [strangers.rows(batch) for batch in end.held_back]
+            of_strange = [kind for _, kind in theirs]
+            only = [some(batch, rows) for batch, (rows, _) in zip(end.held_back, theirs, strict=True)]
+            strange = [one.score for one in other._one_by_one(only)]
+        kind = np.concatenate([self._known.kinds(batch) for batch in end.held_back])
+        return Judged.of(score, kind, strange, of_strange)
 
     def _weighing_as(self, other: Self) -> Self:
         """The same, but for how many nats of evidence each surprise is: as another says.
@@ -145,7 +160,7 @@ class KModesDetector(Detector):
         return (self.score_samples(batch, state, np.inf) for batch in batches)
 
     @classmethod
-    def _learn(cls, train: Sequence[Records], options: FitOptions, whole_weeks: bool) -> Self:
+    def _learn(cls, train: Sequence[Records], options: FitOptions, *, whole_weeks: bool) -> Self:
         """Learn the modes and the habits."""
         classic = options.profile == "classic" and cls.fields is FULL
         habits, judged = (None, [{} for _ in train]) if classic else Habits.learn(train)

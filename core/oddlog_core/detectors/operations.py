@@ -20,7 +20,7 @@ from oddlog_core.features.sensitive import SENSITIVE
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.features.trail import FIRST, LOST, Trail
 from oddlog_core.features.usage import Doing, Usage
-from oddlog_core.span import DAY, days, split
+from oddlog_core.span import DAY, days, ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -141,20 +141,23 @@ class OperationsDetector(Detector):
         """Learn who calls what where; see `Detector.fit`."""
         if sum(map(len, baseline)) < 2:
             raise BaselineError(f"{cls.log}: the baseline holds fewer than two records")
-        train, held_back = split(baseline, options.held_back)
-        before = cls._learn(train, options.part(0.0, 0.4))
-        state, parts = before.new_state(), []
-        for records in held_back:
-            scored = before.score_samples(records, state, np.inf)
-            parts.append(scored.score[scored.final])
-        closed = before.close(state, np.inf)
-        if closed is not None:
-            parts.append(closed.score)
-        scores = np.concatenate(parts)
-        a_day = len(scores) / days(held_back)
+        latest, earliest = ends(baseline, options.held_back)
+        before = cls._learn(latest.others, options.part(0.0, 0.3))
+        after = cls._learn(earliest.others, options.part(0.3, 0.6))
+        scores = np.concatenate([before._judge_all(latest.held_back), after._judge_all(earliest.held_back)])
+        a_day = len(scores) / (days(latest.held_back) + days(earliest.held_back))
         # What was held back has been judged; what it knows of who may what is worth having.
         detector = cls._learn(baseline, options.part(0.6, 1.0))
         return Fitted(detector, scores, a_day, before)
+
+    def _judge_all(self, held_back: Sequence[Records]) -> NDArray[np.float64]:
+        """Final scores of a stretch of the baseline that it has not learned from."""
+        state, parts = self.new_state(), []
+        for records in held_back:
+            scored = self.score_samples(records, state, np.inf)
+            parts.append(scored.score[scored.final])
+        closed = self.close(state, np.inf)
+        return np.concatenate(parts if closed is None else [*parts, closed.score])
 
     @classmethod
     def _learn(cls, train: Sequence[Records], options: FitOptions) -> Self:

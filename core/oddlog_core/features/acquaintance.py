@@ -9,7 +9,7 @@ records are left out of a second lesson, and what that makes of their later ones
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["ENOUGH", "Acquaintance", "Strangers", "by_kind"]
+__all__ = ["ENOUGH", "Acquaintance", "Judged", "Strangers"]
 
 N_KINDS = 4
 OUTSIDE, NEWCOMER, TO_NEWCOMER, SETTLED = range(N_KINDS)
@@ -139,7 +139,40 @@ class Strangers:
         return [np.asarray(self._index.find(of_categories(batch.categories[end])) >= 0) for end in _ENDS]
 
 
-def by_kind(scores: Sequence[NDArray[np.float64]], kinds: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float64]]:
-    """Scores of each kind, given parts of them and the kind of each."""
-    score, kind = np.concatenate(scores), np.concatenate(kinds)
-    return [score[kind == number] for number in range(N_KINDS)]
+class Judged(NamedTuple):
+    """Scores of records that were held back.
+
+    Attributes
+    ----------
+    score : (n,) float64
+    kind : (n,) int64 or None
+        Which kind each is of, where those of different kinds do not compare.
+    kinds : sequence of arrays of float64
+        Scores by kind, some hosts' as of newcomers among them.
+    """
+
+    score: NDArray[np.float64]
+    kind: NDArray[np.int64] | None = None
+    kinds: Sequence[NDArray[np.float64]] = ()
+
+    @classmethod
+    def of(
+        cls,
+        score: NDArray[np.float64],
+        kind: NDArray[np.int64],
+        strange: Sequence[NDArray[np.float64]],
+        of_strange: Sequence[NDArray[np.int64]],
+    ) -> Self:
+        """Of scores and their kinds, and of those as of newcomers, by batch."""
+        every, of_every = np.concatenate([score, *strange]), np.concatenate([kind, *of_strange])
+        return cls(score, kind, [every[of_every == number] for number in range(N_KINDS)])
+
+    @classmethod
+    def end_to_end(cls, parts: Sequence[Self]) -> Self:
+        """One after the other."""
+        kind = [part.kind for part in parts if part.kind is not None]
+        return cls(
+            np.concatenate([part.score for part in parts]),
+            np.concatenate(kind) if kind else None,
+            [np.concatenate(of_kind) for of_kind in zip(*(part.kinds for part in parts), strict=True)],
+        )

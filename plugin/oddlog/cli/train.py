@@ -104,9 +104,10 @@ def train(
     """Learn what is normal from LOGS and write it to a bundle.
 
     LOGS are files, globs and folders with conn, ntlm and dce_rpc logs, or with CICFlowMeter's CSV. The latest quarter
-    of them is held back to set thresholds by. Needs the extra `train` where there are conn logs or flows, or sessions
-    are asked for: those of ntlm logs or of LANL's authentication events, which are learned from labels. At the end
-    attacks are put into a copy of the latest hours, as `oddlog drill` does; the bundle keeps what is found.
+    of them, and of most logs the earliest, is held back to set thresholds by. Needs the extra `train` where there are
+    conn logs or flows, or sessions are asked for: those of ntlm logs or of LANL's authentication events, which are
+    learned from labels. At the end attacks are put into a copy of the latest hours, as `oddlog drill` does; the bundle
+    keeps what is found.
 
     \b
     Examples:

@@ -15,7 +15,7 @@ from oddlog_core.detectors.contract import Detector, FitOptions
 from oddlog_core.detectors.windows import GROWN
 from oddlog_core.errors import BaselineError
 from oddlog_core.records import Records
-from oddlog_core.span import cut
+from oddlog_core.span import cut, split
 from road import answer, answer_of_begun, batches_cut, batches_of
 
 FEW = settings(max_examples=12)
@@ -246,7 +246,13 @@ def test_held_back_scores_are_finite_and_counted_by_the_day(case):
     assert len(case.fitted.held_back)
     assert np.isfinite(case.fitted.held_back).all()
     if case.detector.window is None and case.kind.every_record:
-        assert len(case.fitted.held_back) == round(0.25 * sum(map(len, case.baseline)))
+        n = sum(map(len, split(case.baseline, 0.25)[1]))
+        assert len(case.fitted.held_back) == (n if case.fitted.before is None else 2 * n)
+        kinds = case.fitted.kind
+        assert kinds is None or all(
+            set(case.fitted.held_back[kinds == number].tolist()) <= set(of_kind.tolist())
+            for number, of_kind in enumerate(case.fitted.kinds)
+        )
         assert case.fitted.per_day == pytest.approx(1500 / 2, rel=1e-3)
 
 

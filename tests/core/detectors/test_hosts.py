@@ -16,7 +16,7 @@ from oddlog_core.detectors.contract import FitOptions
 from oddlog_core.detectors.hosts import HostsDetector
 from oddlog_core.errors import BaselineError
 from oddlog_core.features.dce_rpc import COUNTS
-from oddlog_core.span import split
+from oddlog_core.span import ends
 from road import answer, batches_cut
 from sklearn.cluster import KMeans
 
@@ -69,10 +69,16 @@ def test_what_is_learned_is_k_means_of_z_scored_logarithms_of_all_windows(tmp_pa
     assert sorted(learned["sizes"]) == sorted(np.bincount(model.labels_))
 
 
-def test_what_is_held_back_is_scored_by_what_the_windows_before_it_taught():
-    since = split([BASELINE], 0.5)[1][0].clock[0]
-    later = np.array([counts for (number, _), counts in profiles(BASELINE).items() if number * WINDOW >= since])
-    npt.assert_array_equal(FITTED.held_back, FITTED.before._distance(later)[0])
+def test_what_is_held_back_is_scored_by_what_all_other_windows_taught():
+    fitted, every = HostsDetector.fit([BASELINE], FitOptions(window=WINDOW)), profiles(BASELINE)
+    latest, earliest = ends([BASELINE], 0.25)
+    since, until = latest.held_back[0].clock[0], earliest.held_back[-1].clock[-1]
+    later = np.array([counts for (number, _), counts in every.items() if number * WINDOW >= since])
+    first = np.array([counts for (number, _), counts in every.items() if number * WINDOW < until])
+    npt.assert_array_equal(fitted.held_back[: len(later)], fitted.before._distance(later)[0])
+    others = [counts for (number, _), counts in every.items() if number * WINDOW >= until]
+    after = HostsDetector._learn([np.array(others)], FitOptions(window=WINDOW))
+    npt.assert_array_equal(fitted.held_back[len(later) :], after._distance(first)[0])
 
 
 def test_scores_a_day_are_host_windows_a_day():
@@ -149,7 +155,7 @@ def test_fewer_than_five_hosts_and_no_variance_can_be_learned(n_hosts):
         for host in range(n_hosts)
     ]
     fitted = HostsDetector.fit([records("dce_rpc", rows)], FitOptions())
-    npt.assert_array_equal(fitted.held_back, np.zeros(n_hosts))
+    npt.assert_array_equal(fitted.held_back, np.zeros(2 * n_hosts))
     oddest = answer(fitted.detector, [odd("dce_rpc", MONDAY)], 1.0)
     assert oddest.findings
     assert np.isfinite(oddest.scores[0].score)
