@@ -59,24 +59,24 @@ def confidence(records: Records, warm_from: int) -> tuple[NDArray[np.float64], N
     caveats : (n, 4) bool
         Which of `CAVEATS` hold.
     """
-    caveats = np.zeros((len(records), len(CAVEATS)), np.bool_)
+    caveats = np.zeros((len(CAVEATS), len(records)), np.bool_)
     if records.log == "conn":
         state = records.categories["conn_state"]
         missed = records.integers.get("missed_bytes")
         if missed is not None:
-            caveats[:, 0] = missed > 0
-        caveats[:, 1] = _among(_IN_PART, state.codes, state.values)
+            caveats[0] = missed > 0
+        caveats[1] = _among(_IN_PART, state.codes, state.values)
         unset = np.any([records.integers[name] == MISSING for name in ("duration", "orig_bytes", "resp_bytes")], axis=0)
-        caveats[:, 2] = unset & _among(_ANSWERED, state.codes, state.values)
+        caveats[2] = unset & _among(_ANSWERED, state.codes, state.values)
     else:
         unset = [records.categories[name].codes == MISSING_CODE for name in _SAID.get(records.log, ())]
         # A logon without a name is one; one without any name was not understood.
-        caveats[:, 2] = np.all(unset, axis=0) if unset else False
-    caveats[:, 3] = records.clock < warm_from
+        caveats[2] = np.all(unset, axis=0) if unset else False
+    caveats[3] = records.clock < warm_from
     held = np.zeros(len(records), np.uint8)
-    for number, column in enumerate(caveats.T):
+    for number, column in enumerate(caveats):
         held |= column.view(np.uint8) << np.uint8(number)
-    return _FACTORS[held], caveats
+    return _FACTORS[held], caveats.T
 
 
 def _among(words: frozenset[str], codes: NDArray[np.int32], values: Sequence[str]) -> NDArray[np.bool_]:

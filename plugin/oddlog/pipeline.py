@@ -21,7 +21,7 @@ from oddlog_core.quality import confidence
 from oddlog_core.span import HOUR
 
 from oddlog.judged import Judged
-from oddlog.notices import CEILING, WEAK, Candidate, Queue
+from oddlog.notices import CEILING, INCIDENT, WEAK, Candidate, Queue
 from oddlog.packing import pack
 
 if TYPE_CHECKING:
@@ -277,7 +277,9 @@ class Road:
             if number in records and joint is not None:
                 p, per_day, mine = together, joint.per_day, lead == number
             if scored.host is None and believed is not None:
-                p = p ** believed[0][scored.row]
+                believed_less = np.flatnonzero(believed[0][scored.row] < 1)
+                p = p.copy()
+                p[believed_less] **= believed[0][scored.row[believed_less]]
             rarity = 1 / (p * per_day)
             told = (rarity >= self._least) & mine
             if scored.host is not None or one.detector.threshold is not None:
@@ -310,8 +312,8 @@ def roads(bundle: Bundle, config: Config) -> dict[str, Road]:
 
 def queue(bundle: Bundle, config: Config) -> Queue:
     """What decides which of the roads' candidates are told."""
-    days, logs = threshold(bundle, config), dict.fromkeys(one.detector.log for one in bundle.trained.values())
-    budget = bundle.budget or Budget([], [])
+    days, budget = threshold(bundle, config), bundle.budget or Budget([], [])
+    logs = dict.fromkeys([*(one.detector.log for one in bundle.trained.values()), INCIDENT])
     ceiling = max(round(CEILING * config.notices_per_day), 1)
     return Queue(bundle.chains, days, config.suppress_for, ceiling, budget.shares(config.notices_per_day, days, logs))
 

@@ -12,7 +12,7 @@ from oddlog_core.budget import Budget
 from oddlog_core.chains import Chains
 from oddlog_core.span import DAY, HOUR
 
-from oddlog.notices import INCIDENT, WEAK, Queue, by_clock, message
+from oddlog.notices import WEAK, Queue, by_clock, message
 from oddlog.notices.incidents import link_of
 from oddlog.pipeline import Road
 
@@ -54,10 +54,10 @@ def learn_queue(
     chains = Chains.learn(links, length, round(config.suppress_for * 1e6))
 
     def notices(days: float) -> Counter[str]:
-        """By log, or as incidents, what would have been told."""
+        """By log, an incident's being that of the link that made it one, what would have been told."""
         queue = Queue(chains, days, config.suppress_for, sys.maxsize)
         told = [finding for one in candidates for finding in queue.take(one)] + queue.all_due()
-        return Counter(finding.note if finding.note == INCIDENT else finding.log for finding in told)
+        return Counter(finding.log for finding in told)
 
     return chains, Budget.learn(notices, length)
 

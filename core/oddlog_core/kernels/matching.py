@@ -10,6 +10,8 @@ from oddlog_core.kernels._jit import kernel
 __all__ = ["apart_from_modes", "nearest_beside", "nearest_mode"]
 
 _BLOCK = 256
+_HALF = 16
+_LOWER = (1 << _HALF) - 1
 
 
 @kernel("Tuple((int32[::1], int32[::1]))(int32[:, ::1], int32[:, ::1])")
@@ -33,30 +35,33 @@ def nearest_mode(codes, modes):
     n_records, n_fields = codes.shape
     label = np.empty(n_records, np.int32)
     distance = np.empty(n_records, np.int32)
-    # Fields of a block of records side by side: records are then compared eight at a time. Tried and rejected: record
-    # by record, leaving at the first mode that cannot win (18 M records/s beside 37) or comparing every field (21),
-    # and one record with all modes at once (18).
+    # Fields of a block of records side by side: records are then compared eight at a time, three fields in one pass
+    # over them. Tried and rejected: record by record, leaving at the first mode that cannot win (18 M records/s beside
+    # 37) or comparing every field (21), one record with all modes at once (18), and field by field (55 beside 74).
     fields = np.empty((n_fields, _BLOCK), np.int32)
-    differing, nearest, fewest = np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.int32)
+    differing, nearest = np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.int32)
     for start in range(0, n_records, _BLOCK):
         size = min(_BLOCK, n_records - start)
         for i in range(size):
             for f in range(n_fields):
                 fields[f, i] = codes[start + i, f]
-        nearest[:size] = 0
-        fewest[:size] = n_fields + 1
+        # How many differ, and in the lower half of the bits which mode it is: the least is the nearest.
+        nearest[:size] = (n_fields + 1) << _HALF
         for k in range(modes.shape[0]):
             differing[:size] = 0
-            for f in range(n_fields):
+            for f in range(0, n_fields - 2, 3):
+                first, second, third = modes[k, f], modes[k, f + 1], modes[k, f + 2]
+                for i in range(size):
+                    of_two = (fields[f, i] != first) + (fields[f + 1, i] != second)
+                    differing[i] += of_two + (fields[f + 2, i] != third)
+            for f in range(n_fields - n_fields % 3, n_fields):
                 mode = modes[k, f]
                 for i in range(size):
                     differing[i] += fields[f, i] != mode
             for i in range(size):
-                closer = differing[i] < fewest[i]
-                nearest[i] = k if closer else nearest[i]
-                fewest[i] = differing[i] if closer else fewest[i]
-        label[start : start + size] = nearest[:size]
-        distance[start : start + size] = fewest[:size]
+                nearest[i] = min(nearest[i], (differing[i] << _HALF) + k)
+        for i in range(size):
+            label[start + i], distance[start + i] = nearest[i] & _LOWER, nearest[i] >> _HALF
     return label, distance
 
 

@@ -83,10 +83,10 @@ class _Hour:
 
 @dataclass(slots=True)
 class _Window:
-    """Hosts that were found odd in a detector's open window."""
+    """Hosts that were found odd in a detector's open window, and how rare that was."""
 
     since: int
-    hosts: dict[str | None, None] = field(default_factory=dict)
+    hosts: dict[str | None, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -155,29 +155,32 @@ class Queue:
 
     def _is_odd(self, candidate: Candidate, thing: str) -> tuple[bool, bool]:
         """Whether it counts with what was told of, and whether it is a finding at the pace of its log."""
-        pace = self._paces.get(candidate.log)
-        factor = pace.factor(candidate.clock) if pace is not None else 1.0
         if candidate.odd is not None:
             return candidate.odd, candidate.odd
+        days = self._asked(candidate.log, candidate.clock)
         # To be counted costs nothing of the budget.
-        counts = candidate.rarity >= min(factor, 1.0) * self.days
-        return counts, candidate.rarity >= factor * self.days or (
-            counts and thing in self._things.get(candidate.log, {})
-        )
+        counts = candidate.rarity >= min(days, self.days)
+        return counts, candidate.rarity >= days or (counts and thing in self._things.get(candidate.log, {}))
+
+    def _asked(self, log: str, clock: int) -> float:
+        """Rarity in days that the pace of a log, or of incidents, asks for."""
+        pace = self._paces.get(log)
+        return self.days * pace.factor(clock) if pace is not None else self.days
 
     def _pay(self, log: str, clock: int) -> None:
         if log in self._paces:
             self._paces[log].tell(clock)
 
     def _decides(self, candidate: Candidate, *, odd: bool) -> bool:
-        """Whether a host-window is found odd now, or has closed without."""
+        """Whether a host-window is found odd now, or much odder than it was, or has closed without."""
         window = self._windows.get(candidate.detector)
         if window is None or window.since != candidate.since:
             self._windows[candidate.detector] = window = _Window(candidate.since or 0)
-        if candidate.orig_h in window.hosts:
+        known = window.hosts.get(candidate.orig_h)
+        if known is not None and candidate.rarity < _rarer(candidate.note) * known:
             return False
         if odd:
-            window.hosts[candidate.orig_h] = None
+            window.hosts[candidate.orig_h] = candidate.rarity
         return odd or candidate.final
 
     def _chained(self, chains: Chains, candidate: Candidate) -> tuple[list[Finding], bool]:
@@ -195,22 +198,24 @@ class Queue:
         if calibration is None or chain is None:
             return [], False
         alone = calibration.rarity_of(own.score) if own is not None else 0.0
-        if own is not None and alone >= self.days:
+        by_itself = own is not None and self._is_incident(log, own.anchor, alone, candidate.clock)
+        if own is not None and by_itself:
             chain = chains.around(own.anchor, self._open)
-            self._note_incident(log, own.anchor, candidate.clock)
         # Beyond what is supported nothing is rarer than anything.
         rarity = max(calibration.rarity_of(chain.score), alone)
-        if rarity < self.days:
+        if not by_itself and rarity < self._asked(INCIDENT, candidate.clock):
             return [], False
         said, thing = [], f"{INCIDENT} {chain.anchor}"
         new = self._is_new(INCIDENT, INCIDENT, thing, candidate, min(rarity, calibration.supported))
         if new:
+            if not by_itself:
+                self._pay(INCIDENT, candidate.clock)
             told = incident(chain, rarity, calibration.supported, candidate.tell())
             said.append(self._remember(INCIDENT, thing, told, told.rarity))
         known = self._things.get(INCIDENT, {}).get(thing)
         if known is not None and not new:
             known.links = rarest_of([*known.links, link.about()])
-        if alone < self.days:
+        if not by_itself:
             return said, False
         if known is not None:
             known.again += self._handed_over(log, chain.anchor)
@@ -226,12 +231,19 @@ class Queue:
                 again, one.again = again + one.again, 0
         return again
 
-    def _note_incident(self, log: str, anchor: str, clock: int) -> None:
+    def _is_incident(self, log: str, anchor: str, rarity: float, clock: int) -> bool:
+        """Whether a log's links around an anchor make an incident by themselves, at its pace or as part of one."""
         incidents = self._incidents.setdefault(log, {})
+        part, days = clock < incidents.get(anchor, clock), self._asked(log, clock)
+        if rarity < (min(days, self.days) if part else days):
+            return False
+        if not part:
+            self._pay(log, clock)
         incidents.pop(anchor, None)
         if len(incidents) >= _MOST_THINGS:
             del incidents[next(iter(incidents))]
         incidents[anchor] = clock + round(self.suppress_for * 1e6)
+        return True
 
     def _counted(self, candidate: Candidate) -> bool:
         """Count one that makes no link with an incident that its log has had around its ends, if there is one."""
@@ -298,6 +310,7 @@ class Queue:
             if not one.again:
                 continue
             if log == INCIDENT:
+                self._pay(INCIDENT, until)
                 yield continued(one.finding, thing.removeprefix(f"{INCIDENT} "), one.links, one.again, until)
             else:
                 self._pay(log, until)
@@ -335,7 +348,10 @@ class Queue:
                 for log, days in self._days.items()
             },
             "hours": {log: [one.hour, one.links] for log, one in self._hours.items()},
-            "windows": {detector: [one.since, [*one.hosts]] for detector, one in self._windows.items()},
+            "windows": {
+                detector: [one.since, [list(host) for host in one.hosts.items()]]
+                for detector, one in self._windows.items()
+            },
             "paces": {log: one.until for log, one in self._paces.items()},
         }
 
@@ -357,7 +373,7 @@ class Queue:
         }
         self._hours = {log: _Hour(*hour) for log, hour in exported["hours"].items()}
         self._windows = {
-            detector: _Window(since, dict.fromkeys(hosts)) for detector, (since, hosts) in exported["windows"].items()
+            detector: _Window(since, dict(hosts)) for detector, (since, hosts) in exported["windows"].items()
         }
         for log, pace in self._paces.items():
             pace.until = exported["paces"].get(log)

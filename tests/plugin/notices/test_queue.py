@@ -230,14 +230,30 @@ def test_what_belongs_to_an_incident_is_counted_at_any_pace():
     assert sum(one.n for one in told if one.name is None) + told[-1].n + 1 == 2000
 
 
+@pytest.mark.parametrize("logs", [["conn"] * 4, ["conn", "ntlm", "dce_rpc", "flow"]])
+def test_incidents_keep_to_a_share_of_the_budget_too(logs):
+    # Of chains that are little rarer than usual there is one an hour.
+    usual = Chains(HOUR, 7.0, {}, Calibration([0.0, 5.0], [1.0, 1 / 100], 5.0, 1 / 100, 60.0, 0.0, 100.0, 700))
+    links = [
+        candidate(hour * HOUR + i, rarity=0.12, source=f"10.3.0.{hour}", target=f"10.3.{hour}.{i}", log=log)
+        for hour in range(60)
+        for i, log in enumerate(logs)
+    ]
+    without, kept = said(queue(usual), links), said(queue(usual, shares={"conn": 1.0, "Incident": 1.0}), links)
+    assert {one.note for one in (*without, *kept)} == {"Incident"}
+    assert 1 <= len(kept) < len(without) / 4
+
+
 def window(clock, rarity, *, final=False, since=0, **about):
     return candidate(clock, rarity=rarity, since=since, final=final, target=None, port=None, **about)
 
 
 def test_a_host_window_is_told_of_once_early_or_when_it_has_closed():
-    growing = [window(1, 0.5), window(2, 1.5), window(3, 150.0), window(HOUR, 200.0, final=True)]
+    growing = [window(1, 0.5), window(2, 1.5), window(3, 100.0), window(HOUR, 140.0, final=True)]
     assert [one.clock for one in said(queue(), growing)] == [2]
     assert [one.clock for one in said(queue(), [window(1, 0.5), window(HOUR, 1.5, final=True)])] == [HOUR]
+    much = [*growing, window(HOUR, 150.0, final=True)]
+    assert [one.rarity for one in said(queue(), much) if not one.repeats] == [1.5, 150.0]
     later = [*growing, window(HOUR + 1, 300.0, since=HOUR), window(2 * HOUR, 300.0, since=HOUR, final=True)]
     assert [(one.clock, one.n) for one in said(queue(suppress_for=1800.0), later)] == [(2, 1), (HOUR + 1, 1)]
 
