@@ -7,7 +7,7 @@ import numpy.testing as npt
 from baselines import MONDAY, records
 from hypothesis import given
 from hypothesis import strategies as st
-from oddlog_core.features.acquaintance import ENOUGH, NEWCOMER, OUTSIDE, SETTLED, TO_NEWCOMER, Acquaintance, by_kind
+from oddlog_core.features.acquaintance import ENOUGH, NEWCOMER, OUTSIDE, SETTLED, TO_NEWCOMER, Acquaintance
 from oddlog_core.features.habits import BLOCKS
 from oddlog_core.features.keys import of_categories
 
@@ -86,10 +86,3 @@ def test_of_two_hosts_none_can_be_a_stranger():
 def test_an_empty_baseline_knows_nobody():
     nobody = Acquaintance(np.empty((0, 2), np.int64))
     npt.assert_array_equal(nobody.seen_in(key(HOSTS[0])), [0])
-
-
-@given(st.lists(st.tuples(st.floats(0, 9), st.integers(0, 3)), max_size=30))
-def test_scores_are_parted_by_kind(pairs):
-    score, kind = np.array([s for s, _ in pairs]), np.array([k for _, k in pairs], np.int64)
-    parted = by_kind([score], [kind])
-    assert [one.tolist() for one in parted] == [[s for s, k in pairs if k == number] for number in range(4)]
