@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from oddlog_core.features.keys import joined
-from oddlog_core.kernels.habits import narrow, refine
+from oddlog_core.kernels.habits import HALF, LOWER, narrow, refine
 from oddlog_core.kernels.keyindex import KeyCounts, KeyIndex
 
 if TYPE_CHECKING:
@@ -60,23 +60,17 @@ class Chain:
 
     Attributes
     ----------
-    seen : sequence of (n_rows, 2) int64
-        By context, from the narrowest: a context and a value in it as one key, and how often it was.
-    contexts : sequence of (n_rows, 3) int64
-        A context, how many values it had in all, and how many different ones.
+    seen : sequence of KeyCounts
+        By context, from the narrowest: by a context and a value in it as one key, how often it was.
+    contexts : sequence of KeyCounts
+        By context, how many values it had in all and how many different ones, as one number; see `narrow`.
     n_values : int
         Different values in all.
     """
 
-    seen: Sequence[NDArray[np.int64]]
-    contexts: Sequence[NDArray[np.int64]]
+    seen: Sequence[KeyCounts]
+    contexts: Sequence[KeyCounts]
     n_values: int
-    _seen: list[KeyCounts] = field(init=False, repr=False, compare=False)
-    _contexts: list[KeyCounts] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_seen", list(map(KeyCounts, self.seen)))
-        object.__setattr__(self, "_contexts", list(map(KeyCounts, self.contexts)))
 
     @classmethod
     def of(cls, contexts: Sequence[NDArray[np.int64]], values: NDArray[np.int64], often: NDArray[np.int64]) -> Self:
@@ -102,8 +96,8 @@ class Chain:
             # Not without its context: a value's count over a total of nothing is no probability.
             within = np.flatnonzero(np.isin(holder, kept))
             rows = within[most(count[within])]
-            seen.append(np.stack([found[rows], count[rows]], axis=1))
-            of_contexts.append(np.stack([holders, total, np.bincount(holder)], axis=1)[kept])
+            seen.append(KeyCounts(np.stack([found[rows], count[rows]], axis=1)))
+            of_contexts.append(_both(np.stack([holders, total, np.bincount(holder)], axis=1)[kept]))
             remaining, values = [wider[first] for wider in remaining], values[first]
             often = np.ones(len(first), np.int64)
         return cls(seen, of_contexts, n_values)
@@ -126,9 +120,7 @@ class Chain:
         """
         of = np.arange(len(values)) if of is None else of
         p = np.full(len(values), 1 / (self.n_values + 1))
-        for context, seen, known in zip(
-            reversed(contexts), reversed(self._seen), reversed(self._contexts), strict=True
-        ):
+        for context, seen, known in zip(reversed(contexts), reversed(self.seen), reversed(self.contexts), strict=True):
             narrow(p, of, context, known.find(context), values, seen.slots, seen.shift, _DISCOUNT, _CONCENTRATION)
         surprise: NDArray[np.float64] = -np.log(p)
         return surprise
@@ -138,8 +130,8 @@ class Chain:
 
         0 also of what was too rare to be kept.
         """
-        count = self._seen[0].find(joined(contexts[0], values))[:, 0]
-        return np.stack([count, self._contexts[0].find(contexts[0])[:, 0]], axis=1)
+        count = self.seen[0].find(joined(contexts[0], values))
+        return np.stack([count, self.contexts[0].find(contexts[0]) >> HALF], axis=1)
 
     @classmethod
     def learn(
@@ -170,22 +162,26 @@ class Chain:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it, by name."""
-        levels = range(len(self.seen))
-        return (
-            {f"seen-{i}": self.seen[i] for i in levels}
-            | {f"contexts-{i}": self.contexts[i] for i in levels}
-            | {"n_values": np.array([self.n_values])}
-        )
+        arrays = {f"seen-{i}": seen.table for i, seen in enumerate(self.seen)}
+        for i, known in enumerate(self.contexts):
+            context, both = known.table.T
+            arrays[f"contexts-{i}"] = np.stack([context, both >> HALF, both & LOWER], axis=1)
+        return arrays | {"n_values": np.array([self.n_values])}
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """What `arrays` gave."""
         levels = range(sum(name.startswith("seen-") for name in arrays))
         return cls(
-            [arrays[f"seen-{i}"] for i in levels],
-            [arrays[f"contexts-{i}"] for i in levels],
+            [KeyCounts(arrays[f"seen-{i}"]) for i in levels],
+            [_both(arrays[f"contexts-{i}"]) for i in levels],
             int(arrays["n_values"][0]),
         )
+
+
+def _both(contexts: NDArray[np.int64]) -> KeyCounts:
+    """Of rows of a context, its values in all and how many differ."""
+    return KeyCounts(np.stack([contexts[:, 0], contexts[:, 1] << HALF | contexts[:, 2]], axis=1))
 
 
 def most(count: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -5,13 +5,16 @@ from oddlog_core.kernels.keyindex import home
 from oddlog_core.kernels.mixing import joined_pair
 from oddlog_core.kernels.prefetch import AHEAD, prefetch
 
-__all__ = ["narrow", "refine"]
+__all__ = ["HALF", "LOWER", "narrow", "refine"]
+
+HALF, LOWER = 32, (1 << 32) - 1
+"""Bits of half an integer, and the half that those are."""
 
 _ROWS = "Array(int64, 1, 'C', readonly=True)"
 
 
 @kernel(
-    f"void(float64[::1], {_ROWS}, {_ROWS}, int64[:, ::1], {_ROWS}, int64[:, ::1], uint64, float64, float64)",
+    f"void(float64[::1], {_ROWS}, {_ROWS}, {_ROWS}, {_ROWS}, int64[:, ::1], uint64, float64, float64)",
 )
 def narrow(p, of, contexts, counted, values, seen, shift, discount, concentration):
     """Turn each value's probability in a wider context into that in a narrower one, in place.
@@ -26,8 +29,9 @@ def narrow(p, of, contexts, counted, values, seen, shift, discount, concentratio
         Number of each value's context among the contexts.
     contexts : (n_contexts,) int64
         Keys.
-    counted : (n_contexts, 2) int64
-        How many values each context had in all, and how many different ones; 0 where it is not known.
+    counted : (n_contexts,) int64
+        How many values each context had in all, in the upper 32 bits, and how many different ones, in the lower; 0
+        where it is not known.
     values : (n,) int64
         Keys.
     seen, shift : (n_slots, 2) int64, uint64
@@ -39,9 +43,10 @@ def narrow(p, of, contexts, counted, values, seen, shift, discount, concentratio
     for i in range(p.shape[0]):
         if i + AHEAD < p.shape[0]:
             prefetch(seen, home(joined_pair(contexts[of[i + AHEAD]], values[i + AHEAD]), shift))
-        total, different = counted[of[i], 0], counted[of[i], 1]
-        if total == 0:
+        both = counted[of[i]]
+        if both == 0:
             continue
+        total, different = both >> HALF, both & LOWER
         key = joined_pair(contexts[of[i]], values[i])
         slot = home(key, shift)
         while seen[slot, 1] and seen[slot, 0] != key:

@@ -62,7 +62,7 @@ def test_probabilities_are_at_most_one_together_where_the_rarest_were_not_kept(l
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(habits, "_MOST", most)
         chain = counted(*log)
-    assert all(len(table) <= most for table in (*chain.seen, *chain.contexts))
+    assert all(len(counts.table) <= most for counts in (*chain.seen, *chain.contexts))
     p = np.exp(-chain.surprise(of, asked)).reshape(n, -1)
     assert (p > 0).all()
     assert (p[:, np.isin(np.arange(8), log[1])].sum(axis=1) + p[:, 7] <= 1 + 1e-12).all()
