@@ -66,3 +66,8 @@ class Records:
         column = self.categories[name]
         code = int(column.codes[row])
         return column.values[code] if code >= 0 else None
+
+    def number(self, name: str, row: int) -> int | None:
+        """An integer field of one record; None where it is unset."""
+        value = int(self.integers[name][row])
+        return None if value == MISSING else value

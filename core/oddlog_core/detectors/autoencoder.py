@@ -30,7 +30,6 @@ from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
 from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
 from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
-from oddlog_core.records import MISSING, Records
 from oddlog_core.span import End, ends, per_day, some
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from oddlog_core.features.relations import Among
+    from oddlog_core.records import Records
 
 __all__ = ["AutoencoderDetector", "Learned"]
 
@@ -254,7 +254,7 @@ class AutoencoderDetector(Detector):
         looked, at = self._look(scored, index)
         usual = behaviour = None
         if self.beside is not None:
-            usual = _nearest(self.beside.flows, looked.records, at)
+            usual = self.beside.flows.nearest_to(looked.records, at)
             behaviour = self.beside.behaviours.nearest(looked.narrow[at])
         often = {name: (int(counts[at, 0]), int(counts[at, 1])) for name, counts in looked.often.items()}
         return Context(usual, behaviour, self._beat(looked.features[at]), often)
@@ -310,10 +310,10 @@ class AutoencoderDetector(Detector):
             count, total = looked.often[name][at].tolist()
             return Reason(name, float(count), None, share, of=float(total))
         amount = name.removeprefix("unlike_")
-        seen = _amount(looked.records, amount, at)
+        logged = looked.records.number(amount, at)
         typical = float(looked.typical[at, AMOUNTS.index(amount)])
         unit = MICROSECONDS if amount == "duration" else 1
-        seen = None if seen is None else seen / unit
+        seen = None if logged is None else logged / unit
         return Reason(name, seen, max(typical, 0.0) / unit, share, among=looked.among[at])
 
     def _seen(self, f: int, row: NDArray[np.float64]) -> float | None:
@@ -391,15 +391,3 @@ class AutoencoderDetector(Detector):
         ]
         lines += [f"{column}: {', '.join(self._spec.names_of(column)[1:])}" for column in self._spec.coded]
         return lines
-
-
-def _amount(records: Records, name: str, row: int) -> float | None:
-    value = int(records.integers[name][row])
-    return None if value == MISSING else float(value)
-
-
-def _nearest(flows: UsualFlows, records: Records, row: int) -> Flow | None:
-    source, host, proto = (records.text(name, row) for name in ("id.orig_h", "id.resp_h", "proto"))
-    port = int(records.integers["id.resp_p"][row])
-    amounts = [_amount(records, name, row) for name in AMOUNTS]
-    return flows.nearest(source, host, proto, None if port == MISSING else port, amounts)

@@ -10,7 +10,7 @@ import numpy as np
 
 from oddlog_core.features.keys import joined, of_categories, of_integers
 from oddlog_core.features.places import place
-from oddlog_core.features.relations import logarithms
+from oddlog_core.features.relations import AMOUNTS, logarithms
 from oddlog_core.records import MISSING
 
 if TYPE_CHECKING:
@@ -92,6 +92,12 @@ class UsualFlows:
                 )
             )
         return cls(of)
+
+    def nearest_to(self, records: Records, row: int) -> Flow | None:
+        """The usual flow of a connection's source that is nearest to it."""
+        source, host, proto = (records.text(name, row) for name in ("id.orig_h", "id.resp_h", "proto"))
+        amounts = [records.number(name, row) for name in AMOUNTS]
+        return self.nearest(source, host, proto, records.number("id.resp_p", row), amounts)
 
     def nearest(
         self,
