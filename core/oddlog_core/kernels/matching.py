@@ -52,8 +52,8 @@ def nearest_mode(codes, modes):
             for f in range(0, n_fields - 2, 3):
                 first, second, third = modes[k, f], modes[k, f + 1], modes[k, f + 2]
                 for i in range(size):
-                    of_two = (fields[f, i] != first) + (fields[f + 1, i] != second)
-                    differing[i] += of_two + (fields[f + 2, i] != third)
+                    of_two = np.int32(fields[f, i] != first) + np.int32(fields[f + 1, i] != second)
+                    differing[i] += of_two + np.int32(fields[f + 2, i] != third)
             for f in range(n_fields - n_fields % 3, n_fields):
                 mode = modes[k, f]
                 for i in range(size):
