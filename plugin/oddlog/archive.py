@@ -35,7 +35,7 @@ PARTS = "part-*.parquet"
 """Files of a scores.parquet that is a folder."""
 
 _KEPT = 10
-# Larger blocks cost a tenth less a record; with features of more bytes than these they would take 150 MB more.
+# Bytes of a record's features; of more, large blocks would take 150 MB.
 _NARROW = 512
 
 
@@ -73,8 +73,7 @@ def score(logs: Logs, bundle: Bundle, config: Config, out: Path) -> Summary:
         If the bundle knows none of the logs, or ``scores.parquet`` is a folder that is no run's.
     """
     known = known_roads(logs, bundle, config)
-    if all(one.detector.row_bytes <= _NARROW for one in bundle.trained.values()):
-        logs.block_bytes *= 3
+    logs.large = all(one.detector.row_bytes <= _NARROW for one in bundle.trained.values())
     with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, **WRITTEN) as scores:
         streams = [in_order(_outcomes(road, logs, scores)) for road in known.values()]
         summary = tell(streams, known, queue(bundle, config), logs, config, written[1])

@@ -188,11 +188,8 @@ class Queue:
 
         It does where the links of its log alone make one: whether a finding is told hangs on no other log.
         """
-        link, log, calibration = (
-            link_of(candidate, math.log(candidate.rarity / WEAK)),
-            candidate.log,
-            chains.calibration,
-        )
+        link = link_of(candidate, math.log(candidate.rarity / WEAK))
+        log, calibration = candidate.log, chains.calibration
         chain = chains.add(link, self._open)
         own = chains.add(link, self._open_of.setdefault(log, OpenChains())) if self.suppress_for else None
         if calibration is None or chain is None:
