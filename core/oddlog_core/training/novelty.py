@@ -5,6 +5,7 @@ Scaled columns in, ``columns``, float32; ``score`` out, higher where a record is
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -189,7 +190,7 @@ def _forest(columns: NDArray[np.float32], seed: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
-class _Errors(nn.Module):  # type: ignore[misc]
+class _Errors(nn.Module, ABC):  # type: ignore[misc]
     """What models of reconstruction share: how far a record is from the expected one, by each column's usual error."""
 
     def __init__(self, n_columns: int) -> None:
@@ -197,9 +198,9 @@ class _Errors(nn.Module):  # type: ignore[misc]
         self.register_buffer("usual", torch.ones(n_columns))
         self.register_buffer("of_columns", torch.full((n_columns, 1), 1.0 / n_columns))
 
+    @abstractmethod
     def expected(self, taken: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The records judged, and as the model expects them, (n, n_columns) each."""
-        raise NotImplementedError
 
     def forward(self, taken: torch.Tensor) -> torch.Tensor:
         seen, expected = self.expected(taken)
