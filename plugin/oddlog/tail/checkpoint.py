@@ -26,7 +26,7 @@ __all__ = [
     "write_durably",
 ]
 
-VERSION = 5
+VERSION = 6
 _MAGIC = b"oddlog-checkpoint"
 
 
