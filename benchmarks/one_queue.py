@@ -1,17 +1,17 @@
 """Does what is said hold? Rarities that come true, a budget that is kept, and what chains find.
 
 Trains on 14 days of a simulated office, scores 14 more and a 29th with attacks; then, on the captures of
-../shared/data, learns from the first half of a log and scores the second. Prints
+../shared/data, learns from a part of a log and scores the next. Prints
 
 - by detector, how often scores as rare as p came beside how often they should, for p = 1e-2, 1e-3 and 1e-4, with a
   95 % interval: one office is one draw of few bursts, each one host's, so hosts' days (of captures, hours) are drawn
-  anew. How the baseline happened to be is not in it: with --seeds N, ntlm and dce_rpc of so many offices are pooled,
-  and offices are drawn anew;
+  anew. How the baseline happened to be is not in it: with --seeds N so many offices are pooled, and drawn anew. A
+  capture is learned by halves, and by thirds each from the one before;
 - notices a day on the benign days at the default budget, and how many days are not within a factor 2 of it;
 - attacks found before so many false notices, with chains and without, the same scores and the same calibration.
 
-Run it with `python benchmarks/one_queue.py [--hosts 40] [--seed 5] [--fixed] [--seeds N] [--out DIR]`; --seeds prints
-the pooled rarities and nothing else. It needs the extra `train`, and with --out the extra `report`, for the reliability
+Run it with `python benchmarks/one_queue.py [--hosts 40] [--seed 5] [--fixed] [--seeds N] [--out DIR]`; captures are
+left out with --seeds. It needs the extra `train`, and with --out the extra `report`, for the reliability
 plot. What captures moved into simulated days come to in the joint queue is for `benchmarks/captures.py` to say.
 """
 
@@ -23,14 +23,15 @@ import json
 import shutil
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from detection import SHARED, call, halves, read_text, write_text
+from detection import SHARED, call, read_text, write_text
 from oddlog import archive
 from oddlog.cli.simulate import simulate as simulate_command
 from oddlog.cli.train import train as train_command
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 LEVELS = (1e-2, 1e-3, 1e-4)
 FALSE = (20, 50, 200)
+IN_PARTS = {2: "halves", 3: "thirds"}
 HEAD = "| data | detector | scores | p = 1e-2 | 1e-3 | 1e-4 |\n|---|---|---:|---:|---:|---:|"
 DAY, HOUR, DRAWS = 86_400, 3600, 1000
 # Enough to rank what a budget of 20 would leave unsaid.
@@ -62,17 +64,17 @@ def scored(
     return pd.read_parquet(out / "scores.parquet"), notices
 
 
-def reliability(name: str, scores: pd.DataFrame, drawn: NDArray[np.int64]) -> pd.DataFrame:
+def reliability(name: str, scores: pd.DataFrame) -> pd.DataFrame:
     """Print, by detector, realised over stated rates; as a table for the plot.
 
-    `drawn` numbers what each score is drawn anew with: a host's day, or an office.
+    The column `drawn` numbers what each score is drawn anew with: a host's day, or an office.
     """
     rows = []
     for detector, mine in scores.groupby("detector", observed=True):
         cells = []
         for p in LEVELS:
             expected, seen = p * len(mine), int((mine["p_value"] <= p).sum())
-            low, high = interval(mine["p_value"].to_numpy() <= p, drawn[scores["detector"] == detector]) / p
+            low, high = interval(mine["p_value"].to_numpy() <= p, mine["drawn"].to_numpy()) / p
             sure = f"{seen / expected:.2f} [{low:.2f}, {high:.2f}] ({seen:,})"
             cells.append(sure if expected >= 1 else f"too few ({seen:,})")
         print(f"| {name} | {detector} | {len(mine):,} | {' | '.join(cells)} |")
@@ -124,54 +126,64 @@ def found(notices: list[dict[str, Any]], labels: pd.DataFrame, hosts: dict[str, 
     return at + [len(seen)] * (len(FALSE) - len(at))
 
 
-def office(work: Path, hosts: int, seed: int, *, fixed: bool) -> pd.DataFrame:
-    """The simulated office; its reliability."""
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What came of one office: scores of its benign days, notices on each, and attacks found."""
+
+    scores: pd.DataFrame
+    days: list[int]
+    found: dict[str, list[int]]
+    attacks: int
+
+
+def office(work: Path, hosts: int, seed: int, *, fixed: bool) -> Office:
+    """Learn 14 days of a simulated office, score 14 more and a 29th with attacks."""
     kind = ["--fixed-addresses"] if fixed else []
     call(simulate_command, work / "office", "--hosts", hosts, "--days", 29, "--seed", seed, "--attacks", *kind)
     days = sorted((work / "office").glob("2*"))
     call(train_command, *days[:14], "--bundle", work / "bundle", "--no-drill")
     bundle = read_bundle(work / "bundle")
     scores, notices = scored(days[14:28], bundle, work / "benign", Config())
-    print(HEAD)
-    table = reliability("office", scores, of_hosts(scores, DAY))
-    midnights = [datetime.fromtimestamp(notice["ts"], UTC).date() for notice in notices]
-    counts = Counter(midnights)
+    counts = Counter(datetime.fromtimestamp(notice["ts"], UTC).date() for notice in notices)
     benign = [counts.get(datetime.fromisoformat(day.name).date(), 0) for day in days[14:28]]
-    budget = Config().notices_per_day
-    outside = sum(not budget / 2 <= n <= 2 * budget for n in benign)
-    told = f"{' '.join(map(str, benign))}; {np.mean(benign):.1f} in the mean"
-    print(f"\nNotices a day at {budget:g}: {told}, {outside} days not within a factor 2")
-    print(
-        "\n| | " + " | ".join(f"before {n} false" for n in FALSE) + " | attacks |\n|---|" + "---:|" * (len(FALSE) + 1)
-    )
     labels = read_labels(work / "office" / "labels.tsv")
     labels = labels[labels["label"]]
     hosts_of = sources(days[28])
-    n_attacks = len(set(instances(labels, hosts_of).values()))
     # Nothing is summed up, so that all of it can be ranked.
     many = Config(notices_per_day=MANY)
+    at = {}
     for what, one in (("with chains", bundle), ("without", dataclasses.replace(bundle, chains=None))):
         _, said = scored([days[28]], one, work / "attacked", many)
-        cells = found(said, labels, hosts_of)
-        print(f"| {what} | {' | '.join(map(str, cells))} | {n_attacks} |")
-    return table
+        at[what] = found(said, labels, hosts_of)
+    drawn = of_hosts(scores, DAY)
+    shutil.rmtree(work)
+    attacks = len(set(instances(labels, hosts_of).values()))
+    return Office(scores[["detector", "p_value"]].assign(drawn=drawn), benign, at, attacks)
 
 
-def offices(work: Path, hosts: int, seeds: Iterable[int], *, fixed: bool) -> pd.DataFrame:
-    """The reliability of logons and calls of several simulated offices together."""
-    found = []
-    for seed in seeds:
-        place = work / str(seed)
-        kind = ["--fixed-addresses"] if fixed else []
-        call(simulate_command, place / "office", "--hosts", hosts, "--days", 28, "--seed", seed, *kind)
-        logs = [[day / f"{log}.log" for log in ("ntlm", "dce_rpc")] for day in sorted((place / "office").glob("2*"))]
-        call(train_command, *chain(*logs[:14]), "--bundle", place / "bundle", "--no-drill")
-        scores, _ = scored(chain(*logs[14:]), read_bundle(place / "bundle"), place / "benign", Config())
-        found.append(scores[["detector", "p_value"]].assign(seed=seed))
-        shutil.rmtree(place)
-    scores = pd.concat(found, ignore_index=True)
-    print(HEAD)
-    return reliability(f"{len(found)} offices", scores, scores["seed"].to_numpy())
+def pooled(offices: dict[int, Office]) -> pd.DataFrame:
+    """Reliability of one office, or of several together, drawn anew office by office."""
+    if len(offices) == 1:
+        return reliability("office", next(iter(offices.values())).scores)
+    scores = [one.scores.assign(drawn=seed) for seed, one in offices.items()]
+    return reliability(f"{len(offices)} offices", pd.concat(scores, ignore_index=True))
+
+
+def told(offices: dict[int, Office]) -> None:
+    """Print notices a day, and attacks found."""
+    budget = Config().notices_per_day
+    print(f"\nNotices a day at {budget:g}:")
+    for seed, one in offices.items():
+        outside = sum(not budget / 2 <= n <= 2 * budget for n in one.days)
+        mean = f"{np.mean(one.days):.1f} in the mean"
+        print(f"seed {seed}: {' '.join(map(str, one.days))}; {mean}, {outside} days not within a factor 2")
+    print(
+        "\n| | " + " | ".join(f"before {n} false" for n in FALSE) + " | attacks |\n|---|" + "---:|" * (len(FALSE) + 1)
+    )
+    attacks = sum(one.attacks for one in offices.values())
+    for what in ("with chains", "without"):
+        cells = np.sum([one.found[what] for one in offices.values()], axis=0)
+        print(f"| {what} | {' | '.join(map(str, cells))} | {attacks} |")
 
 
 def sources(day: Path) -> dict[str, str]:
@@ -183,12 +195,17 @@ def sources(day: Path) -> dict[str, str]:
     return found
 
 
-def capture(name: str, paths: list[Path], work: Path) -> pd.DataFrame:
-    first, second = halves(read_text(paths))
-    logs = [write_text(part, work / name / half / "conn.log") for part, half in ((first, "first"), (second, "second"))]
-    call(train_command, logs[0], "--bundle", work / name / "bundle", "--no-drill")
-    scores, _ = scored([logs[1]], read_bundle(work / name / "bundle"), work / name / "found", Config())
-    return reliability(name, scores, of_hosts(scores, HOUR))
+def capture(name: str, records: pd.DataFrame, parts: int, work: Path) -> pd.DataFrame:
+    """Learn each of so many parts of a capture but the last, and score the one after it; their reliability."""
+    cuts = np.linspace(0, len(records), parts + 1).astype(int)
+    pieces = [records.iloc[start:stop] for start, stop in pairwise(cuts)]
+    logs = [write_text(piece, work / name / str(number) / "conn.log") for number, piece in enumerate(pieces)]
+    fresh = []
+    for learned, judged in pairwise(logs):
+        call(train_command, learned, "--bundle", work / name / "bundle", "--no-drill")
+        scores, _ = scored([judged], read_bundle(work / name / "bundle"), work / name / "found", Config())
+        fresh.append(scores.assign(drawn=of_hosts(scores, HOUR)))
+    return reliability(f"{name}, {IN_PARTS[parts]}", pd.concat(fresh, ignore_index=True))
 
 
 def draw(tables: list[pd.DataFrame], path: Path) -> None:
@@ -214,21 +231,22 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=40)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--fixed", action="store_true", help="workstations keep their addresses")
-    parser.add_argument("--seeds", type=int, help="so many offices from --seed on, their ntlm and dce_rpc alone")
+    parser.add_argument("--seeds", type=int, default=1, help="so many offices from --seed on, together")
     parser.add_argument("--out", type=Path, help="folder for reliability.svg")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        if arguments.seeds:
-            seeds = range(arguments.seed, arguments.seed + arguments.seeds)
-            tables = [offices(work, arguments.hosts, seeds, fixed=arguments.fixed)]
-        else:
-            tables = [office(work, arguments.hosts, arguments.seed, fixed=arguments.fixed)]
-            if SHARED.exists():
-                print(f"\n{HEAD}")
-                rita = sorted((SHARED / "rita-proxy").glob("conn.*"))
-                tables.append(capture("m57-short", [SHARED / "m57-short" / "conn.log"], work))
-                tables.append(capture("rita-proxy", rita, work))
+        seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+        offices = {seed: office(work / str(seed), arguments.hosts, seed, fixed=arguments.fixed) for seed in seeds}
+        print(HEAD)
+        tables = [pooled(offices)]
+        if arguments.seeds == 1 and SHARED.exists():
+            captures = {"m57-short": [SHARED / "m57-short" / "conn.log"]}
+            captures["rita-proxy"] = sorted((SHARED / "rita-proxy").glob("conn.*"))
+            for name, paths in captures.items():
+                records = read_text(paths)
+                tables += [capture(name, records, parts, work) for parts in IN_PARTS]
+        told(offices)
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
         draw(tables, arguments.out / "reliability.svg")
