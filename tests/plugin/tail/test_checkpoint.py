@@ -57,7 +57,7 @@ def test_a_torn_or_altered_checkpoint_is_refused_wherever_it_is_hurt(tmp_path):
 def test_a_checkpoint_of_another_version_is_refused_by_its_version(tmp_path):
     path = tmp_path / "checkpoint"
     path.write_bytes(b"oddlog-checkpoint 99 0\n")
-    with pytest.raises(CheckpointError, match="has version 99, this oddlog reads 5"):
+    with pytest.raises(CheckpointError, match="has version 99, this oddlog reads "):
         read_checkpoint(path)
 
 
