@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DAY", "HOUR", "WEEK", "End", "cut", "days", "ends", "per_day", "some", "split"]
+__all__ = ["DAY", "HOUR", "WEEK", "End", "cut", "days", "ends", "halves", "per_day", "some", "split"]
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -94,6 +94,24 @@ def ends(baseline: Sequence[Records], held_back: float) -> tuple[End, End]:
     before, latest = split(baseline, held_back)
     earliest, after = _apart(baseline, sum(map(len, latest)))
     return End(before, latest), End(after, earliest)
+
+
+def halves(end: End) -> list[End]:
+    """The halves of an end, each with the other one among what is learned from.
+
+    Of two weeks an end is one; what is learned from the other knows less than what is learned from both, and calls more
+    of the fresh days rare than will be. Three quarters of a baseline are nearer to all of it.
+    """
+    first, second = _apart(end.held_back, sum(map(len, end.held_back)) // 2)
+    return [
+        End(sorted([*end.others, *other], key=_since), half)
+        for half, other in ((first, second), (second, first))
+        if half
+    ]
+
+
+def _since(batch: Records) -> int:
+    return int(batch.clock[0])
 
 
 def _apart(baseline: Sequence[Records], boundary: int) -> tuple[list[Records], list[Records]]:

@@ -30,7 +30,7 @@ from oddlog_core.features.relations import AMOUNTS, RELATIONS, Relations
 from oddlog_core.features.rhythm import HALF_LIVES, WARM_UP, Usual
 from oddlog_core.features.units import Beat, beat, in_units, own
 from oddlog_core.options import Architecture  # noqa: TC001 - msgspec reads it
-from oddlog_core.span import End, ends, per_day, some
+from oddlog_core.span import End, ends, halves, per_day, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -181,24 +181,34 @@ class AutoencoderDetector(Detector):
         return cls(learned, transformer.relations, exported, inside=inside), transformer, features
 
     def _judge_end(self, end: End, transformer: ConnFeatures) -> Judged:
-        """Scores of an end of the baseline that it has not learned from."""
-        features = [transformer.transform(batch) for batch in end.held_back]
-        score = np.concatenate([self._score(part) for part in features])
-        if self._relations is None:
-            return Judged(score)
-        known = self._relations.hosts
-        strange, of_strange, strangers = [], [], known.strangers(end.held_back)
+        """Scores of an end of the baseline that the model has not learned from."""
+        if not self._spec.evidence:
+            return Judged(np.concatenate([self._score(transformer.transform(batch)) for batch in end.held_back]))
+        return Judged.end_to_end([self._judge_half(half, transformer) for half in halves(end)])
+
+    def _judge_half(self, half: End, transformer: ConnFeatures) -> Judged:
+        """Scores of a half of it, by what all others teach of who is usual."""
+        features = [transformer.begin(batch) for batch in half.held_back]
+        relations, _ = Relations.learn(half.others)
+        score = [self._judged_by(relations, *both) for both in zip(features, half.held_back, strict=True)]
+        strange, of_strange, strangers = [], [], relations.hosts.strangers(half.held_back)
         if strangers is not None:
             # Some hosts' scores as of newcomers, too, by relations that never saw them.
-            relations, _ = Relations.learn(strangers.without(end.others))
-            for batch, part in zip(end.held_back, features, strict=True):
+            others, _ = Relations.learn(strangers.without(half.others))
+            for part, batch in zip(features, half.held_back, strict=True):
                 rows, kind = strangers.rows(batch)
-                theirs, records = part[rows], some(batch, rows)
-                put_evidence(theirs, self._spec, records, relations.judge(records))
                 of_strange.append(kind)
-                strange.append(self._score(theirs))
-        kind = np.concatenate([known.kinds(batch) for batch in end.held_back])
-        return Judged.of(score, kind, strange, of_strange)
+                strange.append(self._judged_by(others, part[rows], some(batch, rows)))
+        kind = np.concatenate([relations.hosts.kinds(batch) for batch in half.held_back])
+        return Judged.of(np.concatenate(score), kind, strange, of_strange)
+
+    def _judged_by(
+        self, relations: Relations | None, features: NDArray[np.float64], records: Records
+    ) -> NDArray[np.float64]:
+        """Scores, once features have in them what a baseline's relations say of their records."""
+        if relations is not None:
+            put_evidence(features, self._spec, records, relations.judge(records))
+        return self._score(features)
 
     def new_state(self) -> ConnFeatures:
         """Empty windows, and streams as the baseline's usually are."""
@@ -213,12 +223,9 @@ class AutoencoderDetector(Detector):
         features = state.begin(records)
 
         def score() -> Scored:
-            kind = None
-            if self._relations is not None:
-                put_evidence(features, self._spec, records, self._relations.judge(records))
-                kind = self._relations.hosts.kinds(records)
-            evidence = _Evidence(features, records, {})
-            return Scored.of_records(records, self._score(features), threshold, evidence, kind)
+            kind = self._relations.hosts.kinds(records) if self._relations is not None else None
+            found = self._judged_by(self._relations, features, records)
+            return Scored.of_records(records, found, threshold, _Evidence(features, records, {}), kind)
 
         return score
 

@@ -20,7 +20,7 @@ from oddlog_core.features.sensitive import SENSITIVE
 from oddlog_core.features.tables import read_tables, write_tables
 from oddlog_core.features.trail import FIRST, LOST, Trail
 from oddlog_core.features.usage import Doing, Usage
-from oddlog_core.span import DAY, days, ends
+from oddlog_core.span import DAY, days, ends, halves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -142,13 +142,14 @@ class OperationsDetector(Detector):
         if sum(map(len, baseline)) < 2:
             raise BaselineError(f"{cls.log}: the baseline holds fewer than two records")
         latest, earliest = ends(baseline, options.held_back)
-        before = cls._learn(latest.others, options.part(0.0, 0.3))
-        after = cls._learn(earliest.others, options.part(0.3, 0.6))
-        scores = np.concatenate([before._judge_all(latest.held_back), after._judge_all(earliest.held_back)])
-        a_day = len(scores) / (days(latest.held_back) + days(earliest.held_back))
+        before, scores = cls._learn(latest.others, options.part(0.0, 0.2)), []
+        for number, half in enumerate([*halves(latest), *halves(earliest)]):
+            taught = cls._learn(half.others, options.part(0.2 + 0.1 * number, 0.3 + 0.1 * number))
+            scores.append(taught._judge_all(half.held_back))
+        a_day = sum(map(len, scores)) / (days(latest.held_back) + days(earliest.held_back))
         # What was held back has been judged; what it knows of who may what is worth having.
         detector = cls._learn(baseline, options.part(0.6, 1.0))
-        return Fitted(detector, scores, a_day, before)
+        return Fitted(detector, np.concatenate(scores), a_day, before)
 
     def _judge_all(self, held_back: Sequence[Records]) -> NDArray[np.float64]:
         """Final scores of a stretch of the baseline that it has not learned from."""
