@@ -9,7 +9,7 @@ from baselines import DAY, HOUR, MONDAY, office
 from hypothesis import given
 from hypothesis import strategies as st
 from inventions import CUTS
-from oddlog_core.span import cut, days, ends, per_day, split
+from oddlog_core.span import cut, days, ends, halves, per_day, split
 from road import batches_cut
 
 WHOLE = office("dce_rpc", 60, seed=1, days=2.0)
@@ -62,6 +62,18 @@ def test_both_ends_are_held_back_once_and_the_rest_learned_from(cuts, held_back)
     assert [*map(spoken, latest)] == [*map(spoken, split(batches, held_back))]
     assert spoken(earliest.held_back) + spoken(earliest.others) == spoken([WHOLE])
     assert sum(map(len, earliest.held_back)) == sum(map(len, latest.held_back))
+
+
+@given(CUTS, st.floats(0, 1))
+def test_each_half_of_an_end_is_held_back_once_and_all_else_learned_from_in_order(cuts, held_back):
+    for end in ends(batches_cut(WHOLE, cuts), held_back):
+        parts = halves(end)
+        assert [one for part in parts for one in spoken(part.held_back)] == spoken(end.held_back)
+        for part in parts:
+            assert part.held_back
+            assert sorted(spoken(part.others) + spoken(part.held_back)) == sorted(spoken([WHOLE]))
+            clock = np.concatenate([batch.clock for batch in part.others])
+            assert (np.diff(clock) >= 0).all()
 
 
 def test_split_of_one_record_trains_on_nothing():
