@@ -12,7 +12,7 @@ from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason,
 from oddlog_core.detectors.sessions import CALLER, KINDS, News, Session
 from oddlog_core.detectors.windows import GROWN, end_to_end, stretches
 from oddlog_core.errors import BaselineError
-from oddlog_core.features.calls import Calls, call_key, call_names
+from oddlog_core.features.calls import UNREAD, Calls, call_key, call_names
 from oddlog_core.features.keys import joined
 from oddlog_core.features.rights import Rights
 from oddlog_core.features.roles import Roles
@@ -234,11 +234,12 @@ class OperationsDetector(Detector):
             "caller": joined(calls.source, calls.destination, calls.operation),
             "order": joined(calls.source, before.operation, calls.operation),
         }
-        found = []
+        found, read = [], calls.operation != UNREAD
         for kind in KINDS:
             # Nine digits: the last bits of a vectorised logarithm may depend on how many rows there are.
             amounts[kind] = np.round(amounts[kind], 9)
-            new = amounts[kind] >= _LEAST
+            # Of a call that nobody could read is known whom it was made on.
+            new = (amounts[kind] >= _LEAST) & (read | (kind == "targets"))
             if kind not in subjects:
                 # At powers of two: a flood is news a few times, not at every call.
                 so_far = getattr(before, kind)
