@@ -255,12 +255,12 @@ class OperationsDetector(Detector):
             seen, expected = 0.0, 0.0
             if kind in subjects and not state.is_news(int(subjects[kind][row])):
                 continue
-            if kind == "caller":
-                seen, expected = map(float, often[place])
+            if kind in often:
+                seen, expected = map(float, often[kind][place])
             elif kind in typical:
                 seen, expected = float(getattr(before, kind)[row]), float(typical[kind][place])
             key, previous = int(calls.operation[row]), int(before.operation[row])
-            was = state.names.get(previous, "") if previous != FIRST else ""
+            was = state.names.get(previous, "another call") if previous != FIRST else ""
             call = state.names.get(key) or names(row)
             yield row, News(kind, float(amounts[kind][row]), call, was, key, seen, expected)
 
@@ -305,7 +305,8 @@ class OperationsDetector(Detector):
         if news.kind == "caller":
             return Reason("id.orig_h", news.call, news.seen, share, news.expected)
         if news.kind == "order":
-            return Reason("order", news.call, news.before or None, share)
+            name = f"order after {news.before}" if news.before else "order"
+            return Reason(name, news.call, news.seen, share, news.expected)
         name = f"calls of {news.call}" if news.kind == "calls" else news.kind
         return Reason(name, news.seen, news.expected, share)
 

@@ -142,10 +142,13 @@ class Usage:
         contexts = _contexts(doing)
         return {name: np.expm1(self.amounts[name].expected(contexts[name])[:, 0, 0]) for name in _AMOUNTS}
 
-    def often(self, doing: Doing) -> NDArray[np.int64]:
-        """How often the baseline had each caller of an operation on its destination, and any caller, (n, 2)."""
-        asked = _questions(doing)["caller"]
-        return self.chains["caller"].often(asked.contexts, asked.value)
+    def often(self, doing: Doing) -> dict[str, NDArray[np.int64]]:
+        """How often the baseline had each call, and any in its stead, (n, 2).
+
+        ``caller`` is by this source and by any, of the operation on its destination; ``order`` is this operation and
+        any, of this source's after the one before it.
+        """
+        return {name: self.chains[name].often(asked.contexts, asked.value) for name, asked in _questions(doing).items()}
 
     def arrays(self) -> dict[str, dict[str, NDArray[Any]]]:
         """All of it, by part and name."""
