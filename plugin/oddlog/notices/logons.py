@@ -18,7 +18,7 @@ __all__ = ["clauses", "sentence"]
 
 _OUTCOMES = {"T": "success", "F": "failure", None: "outcome not logged"}
 _VERBS: dict[object, str] = {True: "logged on", False: "failed to log on"}
-_ENDED: dict[object, str] = {True: "succeeded", False: "failed", None: "left no outcome"}
+_ENDED: dict[object, str] = {True: "succeeded", False: "failed", None: "had no known outcome"}
 # The hours say more than the names: the afternoon is over at 14:00.
 _HOURS = {
     "late_night": "22:00-02:00",
@@ -136,10 +136,8 @@ def _failures(reason: Reason) -> str:
     what, _, window = reason.field.partition(" in ")
     if not isinstance(reason.seen, float):
         return f"{plain(reason.seen)} of the logons from it in {window} had no success"
-    of = number_words(reason.of or 0)
-    many = number_words(reason.seen) if reason.seen != reason.of else "both" if of == "2" else "all"
-    last = "the last logon" if of == "1" else f"{many} of the last {of} logons"
-    return f"{last} from it in {window} {'failed' if what == 'failures' else 'had no success'}"
+    last = f"{number_words(reason.seen)} of the last {_counted(reason.of or 0, 'logon')} from it in {window}"
+    return f"{last} {'failed' if what == 'failures' else 'had no success'}"
 
 
 def _new(reason: Reason) -> str:
