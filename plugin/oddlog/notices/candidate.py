@@ -60,6 +60,11 @@ class Candidate:
     final: bool = True
     supported: float = math.inf
 
+    @property
+    def stated(self) -> float:
+        """Rarity in days as it is told."""
+        return min(self.rarity, self.supported)
+
     def settled(self) -> Candidate:
         """With the finding made, so that it can be sent."""
         return replace(self, tell=partial(_same, self.tell()))

@@ -114,7 +114,7 @@ class Queue:
         counts, odd = self._is_odd(memory, candidate, thing)
         if candidate.since is not None and not self._decides(memory, candidate, candidate.since, odd=odd):
             return
-        part, rarity = False, min(candidate.rarity, candidate.supported)
+        part = False
         incidents: list[Finding] = []
         if self.chains is not None and candidate.rarity >= WEAK and memory.may_link(candidate.clock):
             incidents, part = self._chained(self.chains, memory, candidate)
@@ -123,9 +123,9 @@ class Queue:
         if counts and part:
             # The incident says so.
             self.suppressed[f"Oddlog::{candidate.note}"] += 1
-        elif odd and self._is_new(memory, candidate.note, thing, candidate, rarity):
+        elif odd and self._is_new(memory, candidate.note, thing, candidate, candidate.stated):
             memory.pay(candidate.clock)
-            yield self._told(memory, thing, candidate.tell(), rarity)
+            yield self._told(memory, thing, candidate.tell(), candidate.stated)
         yield from incidents
 
     def _is_odd(self, memory: Memory, candidate: Candidate, thing: str) -> tuple[bool, bool]:
@@ -145,11 +145,11 @@ class Queue:
     def _decides(memory: Memory, candidate: Candidate, since: int, *, odd: bool) -> bool:
         """Whether a host-window is found odd now, or much odder than it was, or has closed without."""
         hosts = memory.window(candidate.detector, since).hosts
-        known = hosts.get(candidate.orig_h)
-        if known is not None and candidate.rarity < _rarer(candidate.note) * known:
+        known, rarity = hosts.get(candidate.orig_h), candidate.stated
+        if known is not None and rarity < _rarer(candidate.note) * known:
             return False
         if odd:
-            hosts[candidate.orig_h] = candidate.rarity
+            hosts[candidate.orig_h] = rarity
         return odd or candidate.final
 
     def _chained(self, chains: Chains, memory: Memory, candidate: Candidate) -> tuple[list[Finding], bool]:

@@ -217,6 +217,8 @@ def test_how_much_rarer_a_thing_has_become_counts_as_far_as_its_detector_can_say
     known = [replace(one, supported=14.0) for one in (candidate(0, rarity=2.0), candidate(1, rarity=1e6))]
     assert [one.n for one in said(queue(), known)] == [1, 1]
     assert [one.repeats for one in said(queue(), known)] == [False, True]
+    windows = [replace(one, since=0, final=False) for one in known]
+    assert [one.clock for one in said(queue(), windows)] == [0]
 
 
 def test_repetitions_are_notices_too_and_past_the_ceiling_summed_up():
