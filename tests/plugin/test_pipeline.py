@@ -83,7 +83,7 @@ def test_cutting_a_log_never_changes_a_score_or_a_finding(road, batches, log, si
 
 
 @pytest.mark.parametrize("log", LOGS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(cuts=st.sets(st.integers(0, RECORDS), max_size=20))
 def test_no_cut_changes_a_score_or_a_finding(starter_bundle, batches, log, cuts):
     once, cut = (roads(starter_bundle, CONFIGS[log])[log] for _ in range(2))

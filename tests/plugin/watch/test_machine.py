@@ -175,7 +175,7 @@ def die():
     raise Killed
 
 
-@settings(max_examples=400 if LONG else 25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400 if LONG else 25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from(SOURCES), st.integers(1, 6)), max_size=30))
 # The file after a rotated one is copied and cut back, and no file that holds something follows the rotated one.
 @example(
