@@ -49,15 +49,15 @@ class Summary:
         By type.
     rarest : list of Finding
         The oddest ten, the oddest first.
-    bad_time : int
-        Records over a day away from their log's clock.
+    times : dict of str to Counter of str
+        By log, as its `Clock` counted them: records, and those in disorder.
     left_out : list of str
         Logs that were given and that the bundle does not know.
     """
 
     notices: Counter[str] = field(default_factory=Counter)
     rarest: list[Finding] = field(default_factory=list)
-    bad_time: int = 0
+    times: dict[str, Counter[str]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
 
@@ -77,7 +77,7 @@ def score(logs: Logs, bundle: Bundle, config: Config, out: Path) -> Summary:
     with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, **WRITTEN) as scores:
         streams = [in_order(_outcomes(road, logs, scores)) for road in known.values()]
         summary = tell(streams, known, queue(bundle, config), logs, config, written[1])
-    summary.bad_time = sum(road.clock.bad for road in known.values())
+    summary.times = {log: road.clock.counted for log, road in known.items()}
     return summary
 
 
