@@ -6,7 +6,7 @@ import heapq
 import shutil
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -164,6 +164,7 @@ def in_order(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Candidate | Non
         yield max(outcome.since, floor), None
     for candidate in sorted(held, key=by_clock):
         yield max(candidate.clock, floor), candidate
+    yield max([now, floor, *(candidate.clock for candidate in held)]), None
 
 
 def tell(
@@ -195,12 +196,14 @@ def tell(
 
 def said(merged: Iterator[tuple[int, Candidate | None]], waiting: Queue) -> Iterator[Finding]:
     """What the queue makes of all logs' candidates, each with its moment; the moments never fall."""
+    moment = 0
     for moment, candidate in merged:
         # Whatever the batches: all that is due comes before the next candidate.
         yield from waiting.all_due(moment)
         if candidate is not None:
             yield from waiting.take(candidate)
-    yield from waiting.all_due()
+    # Nothing is said after the logs have ended, also of what would have stayed quiet for longer.
+    yield from (replace(finding, clock=min(finding.clock, moment)) for finding in waiting.all_due())
 
 
 def _outcomes(road: Road, logs: Logs, scores: pq.ParquetWriter) -> Iterator[Outcome]:

@@ -292,6 +292,23 @@ def test_one_time_a_day_ahead_changes_nothing_but_its_own_record(small_office, l
     assert [one["ts"] for one in before] == [one["ts"] for one in after]
 
 
+def test_what_is_still_to_be_said_when_the_logs_end_is_stamped_with_their_end(small_office, logon_bundle, tmp_path):
+    lines = (small_office.attacked / "ntlm.log").read_bytes().splitlines(keepends=True)
+    *_, last = (line for line in lines if not line.startswith(b"#"))
+    moment, _, rest = last.partition(b"\t")
+    later = [b"%.6f\t%s" % (float(moment) + 86_400 + i, rest) for i in range(5)]
+    told = []
+    for more in ([], later):
+        (tmp_path / "ntlm.log").write_bytes(b"".join(lines + more))
+        archive.score(open_logs([tmp_path / "ntlm.log"]), logon_bundle, MANY, tmp_path / "found")
+        told.append({one["oddlog"]["id"]: one for one in notices(tmp_path / "found")})
+    ended, went_on = told
+    # That of a log which goes on is stamped with the end of its quiet, and is the same one.
+    stamps = [(one["ts"], went_on[name]["ts"]) for name, one in ended.items() if went_on[name]["ts"] > float(moment)]
+    assert len(stamps) > 10
+    assert {one for one, _ in stamps} == {float(moment)}
+
+
 @pytest.mark.parametrize("name", ["wrccdc", "zerologon", "zeek-traces"])
 def test_real_logs_score_the_same_in_tsv_and_json(real_logs, starter_bundle, tmp_path, name):
     outcomes = []
