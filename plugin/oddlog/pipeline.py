@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from oddlog_core.budget import LOOSEST, Budget
 from oddlog_core.calibration import fisher
-from oddlog_core.kernels.timeline import CLOCK_STATE, advance
+from oddlog_core.kernels.timeline import CLOCK_STATE, DENSE, advance
 from oddlog_core.quality import confidence
 from oddlog_core.span import HOUR
 
@@ -63,6 +63,10 @@ class Clock:
     order: Order
     state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(CLOCK_STATE, np.int64))
     counted: Counter[str] = field(default_factory=Counter)
+
+    def join(self) -> None:
+        """Join a log midway, as if many records had come without a long silence."""
+        self.state[-1] = DENSE
 
     def records(self, batch: Batch) -> Records:
         """Give a batch its clock."""
@@ -229,9 +233,9 @@ class Road:
         Two roads with the same one score alike from there on.
         """
         exported = self.export()
-        now, started, far, in_a_row, trust = exported["clock"].tolist()
+        now, started, far, in_a_row, dense = exported["clock"].tolist()
         # Once the clock has been believed again, nobody asks where it was said to be in between.
-        clock = (now, started, far if in_a_row else 0, in_a_row, trust, self._cold_until)
+        clock = (now, started, far if in_a_row else 0, in_a_row, dense, self._cold_until)
         states = {
             name: {key: value for key, value in exported["states"][name].items() if key not in one.detector.fading}
             for name, one in self._trained.items()

@@ -99,7 +99,7 @@ def advance(moments):
     clock, bad, late, back = [], 0, 0, 0
     now, far, steps = moments[0] if moments else None, [], []
     for moment in moments:
-        dense = max(steps[-100:], default=0) <= HOUR
+        dense = len(steps) >= 100 and max(steps[-100:]) <= HOUR
         if now - HOUR <= moment <= now + (HOUR if dense else DAY):
             steps.append(max(moment - now, 0))
             now, far = max(now, moment), []
@@ -111,7 +111,7 @@ def advance(moments):
             far = [*far, moment] if agrees else [moment]
             if len(far) >= (100 if now - DAY <= moment < now else 4):
                 back += behind
-                steps = [moment - now] if ahead else []
+                steps = [] if ahead else [0] * 100
                 now, far = moment, []
         clock.append(now)
     return clock, [bad, late, back]

@@ -4,11 +4,14 @@ import numpy as np
 
 from oddlog_core.kernels._jit import kernel
 
-__all__ = ["CLOCK_STATE", "advance"]
+__all__ = ["CLOCK_STATE", "DENSE", "advance"]
 
 CLOCK_STATE = 5
 """Length of the state array: the clock, whether it has started, the last far-off moment with its count in a row, and
-for how many more records a jump ahead is believed at once."""
+how many records have come since the last that rightly moved it by over an hour, up to `DENSE`."""
+
+DENSE = 100
+"""So many records without such a jump make a jump doubtful."""
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
@@ -21,8 +24,8 @@ def advance(moments, state):
     """Clock of each record: the running maximum of `moments`, unmoved by those far off until a few or many agree.
 
     Far off is what lies over an hour away from it: ahead, one wrong record would hold the clock still until the log has
-    caught up. Where one of the last hundred records has moved it by over an hour, and rightly, the log has few records
-    a day, and is believed up to a day ahead.
+    caught up. A log that begins, or that one of the last hundred records has rightly moved by over an hour, may be one
+    of few records a day, and is believed up to a day ahead.
 
     A far-off moment agrees with the one before it if it is on the same side of the clock, and at most an hour earlier
     or a day later. The fourth in a row moves the clock, forwards or backwards: the sensor was off, or its time was
@@ -45,7 +48,7 @@ def advance(moments, state):
     n = moments.shape[0]
     clock = np.empty(n, np.int64)
     bad = late = back = 0
-    now, started, far, in_a_row, trust = state[0], state[1], state[2], state[3], state[4]
+    now, started, far, in_a_row, dense = state[0], state[1], state[2], state[3], state[4]
     for i in range(n):
         moment = moments[i]
         if started == 0:
@@ -54,9 +57,9 @@ def advance(moments, state):
         if -_HOUR <= ahead <= _HOUR:
             now = max(now, moment)
             in_a_row = 0
-            trust = max(trust - 1, 0)
-        elif _HOUR < ahead <= _DAY and trust > 0:
-            now, in_a_row, trust = moment, 0, _MANY
+            dense = min(dense + 1, DENSE)
+        elif _HOUR < ahead <= _DAY and dense < DENSE:
+            now, in_a_row, dense = moment, 0, 0
         else:
             near = in_a_row > 0 and (far > now) == (ahead > 0) and -_HOUR <= moment - far <= _DAY
             in_a_row = in_a_row + 1 if near else 1
@@ -66,7 +69,7 @@ def advance(moments, state):
             if in_a_row >= (_MANY if -_DAY <= ahead < 0 else _FEW):
                 back += ahead < 0
                 now, in_a_row = moment, 0
-                trust = _MANY if ahead > 0 else 0
+                dense = 0 if ahead > 0 else DENSE
         clock[i] = now
-    state[0], state[1], state[2], state[3], state[4] = now, started, far, in_a_row, trust
+    state[0], state[1], state[2], state[3], state[4] = now, started, far, in_a_row, dense
     return clock, np.array([bad, late, back])

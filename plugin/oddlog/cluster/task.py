@@ -123,6 +123,8 @@ def score_stretch(stretch: Stretch, job: Job, bundle: dict[str, bytes], state: b
     road = roads(_bundle(job.digest, bundle), job.config)[stretch.log]
     if state is not None:
         road.restore(unpack(state))
+    elif any(file.first < stretch.begin - road.warm_up for file, _ in stretch.before):
+        road.clock.join()
     reader = StretchReader(stretch, job.config.conn.order, job.folder)
     rows = _Rows()
     began, before = b"", Counter[str]()
