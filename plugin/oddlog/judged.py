@@ -167,6 +167,7 @@ class Judged:
             cache(partial(self._finding, i, host if by_itself else None, record, caveats)),
             int(scored.since[i]) if scored.since is not None else None,
             bool(scored.final[i]),
+            self.trained.calibration.supported,
         )
 
     def _finding(self, i: int, host: str | None, record: dict[str, Any], caveats: tuple[str, ...]) -> Finding:
