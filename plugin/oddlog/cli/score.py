@@ -65,6 +65,7 @@ def score(
     from oddlog.config import read_config
     from oddlog.disorder import disorder
     from oddlog.logs import open_logs
+    from oddlog.notices.amounts import count_words
 
     started = time.monotonic()
     config = read_config(config_path, settings)
@@ -85,7 +86,8 @@ def score(
         click.echo(line)
     for log, counted in summary.times.items():
         if counted["bad"]:
-            click.echo(f"{log}: {counted['bad']:,} records too far ahead of the log's clock, or over a day behind it")
+            records = count_words(counted["bad"], "record")
+            click.echo(f"{log}: {records} too far ahead of the log's clock, or over a day behind it")
         said = disorder(log, counted)
         if said is not None:
             start = " and score them with --set conn.order=start" if log == "conn" else ""
