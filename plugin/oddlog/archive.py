@@ -6,7 +6,7 @@ import heapq
 import shutil
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -49,15 +49,15 @@ class Summary:
         By type.
     rarest : list of Finding
         The oddest ten, the oddest first.
-    bad_time : int
-        Records over a day away from their log's clock.
+    times : dict of str to Counter of str
+        By log, as its `Clock` counted them: records, and those in disorder.
     left_out : list of str
         Logs that were given and that the bundle does not know.
     """
 
     notices: Counter[str] = field(default_factory=Counter)
     rarest: list[Finding] = field(default_factory=list)
-    bad_time: int = 0
+    times: dict[str, Counter[str]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
 
@@ -77,7 +77,7 @@ def score(logs: Logs, bundle: Bundle, config: Config, out: Path) -> Summary:
     with drafts(out) as written, pq.ParquetWriter(written[0], SCORES, **WRITTEN) as scores:
         streams = [in_order(_outcomes(road, logs, scores)) for road in known.values()]
         summary = tell(streams, known, queue(bundle, config), logs, config, written[1])
-    summary.bad_time = sum(road.clock.bad for road in known.values())
+    summary.times = {log: road.clock.counted for log, road in known.items()}
     return summary
 
 
@@ -164,6 +164,7 @@ def in_order(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Candidate | Non
         yield max(outcome.since, floor), None
     for candidate in sorted(held, key=by_clock):
         yield max(candidate.clock, floor), candidate
+    yield max([now, floor, *(candidate.clock for candidate in held)]), None
 
 
 def tell(
@@ -195,7 +196,7 @@ def tell(
 
 def said(merged: Iterator[tuple[int, Candidate | None]], waiting: Queue) -> Iterator[Finding]:
     """What the queue makes of all logs' candidates, each with its moment; the moments never fall."""
-    behind: dict[str, int] = {}
+    moment, behind = 0, dict[str, int]()
     for moment, candidate in merged:
         if candidate is not None:
             behind.pop(candidate.log, None)
@@ -205,7 +206,8 @@ def said(merged: Iterator[tuple[int, Candidate | None]], waiting: Queue) -> Iter
         yield from waiting.all_due(moment, behind)
         if candidate is not None:
             yield from waiting.take(candidate)
-    yield from waiting.all_due()
+    # Nothing is said after the logs have ended, also of what would have stayed quiet for longer.
+    yield from (replace(finding, clock=min(finding.clock, moment)) for finding in waiting.all_due())
 
 
 def _outcomes(road: Road, logs: Logs, scores: pq.ParquetWriter) -> Iterator[Outcome]:

@@ -25,6 +25,8 @@ __all__ = ["MetricsServer"]
 COUNTED = {
     "records": ("log", "Records scored."),
     "bad_lines": ("log", "Lines that are no record."),
+    "bad_times": ("log", "Records whose time was too far from their log's clock to be believed."),
+    "late": ("log", "Records over an hour behind their log's clock."),
     "notices": ("note", "Notices written."),
     "suppressed": ("note", "Findings that were not said, since the same was said a short time before."),
     "evicted": ("detector", "Keys that went from a detector's tables, since there was no memory for more."),

@@ -7,6 +7,7 @@ come from.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from oddlog_core.budget import LOOSEST, Budget
 from oddlog_core.calibration import fisher
-from oddlog_core.kernels.timeline import CLOCK_STATE, advance
+from oddlog_core.kernels.timeline import CLOCK_STATE, DENSE, advance
 from oddlog_core.quality import confidence
 from oddlog_core.span import HOUR
 
@@ -54,13 +55,18 @@ class Clock:
     order : {"end", "start"}
         Whether conn logs are in the order connections ended.
     state : (CLOCK_STATE,) int64
-    bad : int
-        Records over a day away from the clock.
+    counted : Counter of str
+        Its ``records``; those of a ``bad`` time, too far ahead of the clock to be believed at once, or over a day
+        behind; those ``late`` by over an hour; and how often the clock was moved ``back``.
     """
 
     order: Order
     state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(CLOCK_STATE, np.int64))
-    bad: int = 0
+    counted: Counter[str] = field(default_factory=Counter)
+
+    def join(self) -> None:
+        """Join a log midway, as if many records had come without a long silence."""
+        self.state[-1] = DENSE
 
     def records(self, batch: Batch) -> Records:
         """Give a batch its clock."""
@@ -77,8 +83,9 @@ class Clock:
 
     def _advance(self, batch: Batch) -> NDArray[np.int64]:
         clock: NDArray[np.int64]
-        clock, bad = advance(batch.moments(self.order), self.state)
-        self.bad += bad
+        clock, counts = advance(batch.moments(self.order), self.state)
+        bad, late, back = counts.tolist()
+        self.counted.update(records=len(batch), bad=bad, late=late, back=back)
         return clock
 
     @property
@@ -209,7 +216,7 @@ class Road:
         states = {name: one.detector.export_state(self._states[name]) for name, one in self._trained.items()}
         return {
             "clock": self.clock.state.copy(),
-            "bad": self.clock.bad,
+            "counted": dict(self.clock.counted),
             "cold_until": self._cold_until,
             "states": states,
             "kinds": self._kinds(),
@@ -226,9 +233,9 @@ class Road:
         Two roads with the same one score alike from there on.
         """
         exported = self.export()
-        now, started, far, in_a_row = exported["clock"].tolist()
+        now, started, far, in_a_row, dense = exported["clock"].tolist()
         # Once the clock has been believed again, nobody asks where it was said to be in between.
-        clock = (now, started, far if in_a_row else 0, in_a_row, self._cold_until)
+        clock = (now, started, far if in_a_row else 0, in_a_row, dense, self._cold_until)
         states = {
             name: {key: value for key, value in exported["states"][name].items() if key not in one.detector.fading}
             for name, one in self._trained.items()
@@ -246,7 +253,7 @@ class Road:
 
     def restore(self, exported: dict[str, Any]) -> list[str]:
         """Take over what `export` exported; the detectors that start afresh, since it has no state of their kind."""
-        self.clock.state, self.clock.bad = exported["clock"].copy(), exported["bad"]
+        self.clock.state, self.clock.counted = exported["clock"].copy(), Counter(exported["counted"])
         self._cold_until = exported["cold_until"]
         kinds, afresh = self._kinds(), []
         for name, one in self._trained.items():

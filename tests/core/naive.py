@@ -9,7 +9,7 @@ from math import sqrt
 import numpy as np
 
 DAY = 86_400_000_000
-MINUTE = 60_000_000
+HOUR = 3_600_000_000
 
 
 def mean_std(clock, values, windows):
@@ -96,19 +96,25 @@ def describe(hosts, values):
 
 
 def advance(moments):
-    clock, bad, now, far = [], 0, None, []
+    clock, bad, late, back = [], 0, 0, 0
+    now, far, steps = moments[0] if moments else None, [], []
     for moment in moments:
-        if now is None:
-            now = moment
-        elif abs(moment - now) <= DAY:
+        dense = len(steps) >= 100 and max(steps[-100:]) <= HOUR
+        if now - HOUR <= moment <= now + (HOUR if dense else DAY):
+            steps.append(max(moment - now, 0))
             now, far = max(now, moment), []
         else:
-            bad += 1
-            far = [*far, moment] if far and abs(moment - far[-1]) <= MINUTE else [moment]
-            if len(far) == 3:
+            ahead, behind = moment > now, moment < now
+            bad += ahead or moment < now - DAY
+            late += behind
+            agrees = far and (far[-1] > now) == ahead and far[-1] - HOUR <= moment <= far[-1] + DAY
+            far = [*far, moment] if agrees else [moment]
+            if len(far) >= (100 if now - DAY <= moment < now else 4):
+                back += behind
+                steps = [] if ahead else [0] * 100
                 now, far = moment, []
         clock.append(now)
-    return clock, bad
+    return clock, [bad, late, back]
 
 
 def damped(times, keys, values, rates):

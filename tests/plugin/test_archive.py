@@ -271,7 +271,42 @@ def test_bad_times_are_counted(logons, logon_bundle, tmp_path):
     now = 1_700_000_000
     log = tmp_path / "ntlm.log"
     log.write_bytes(logons(*({"ts": now + i} for i in range(5)), {"ts": now + 3 * 86_400}, {"ts": now + 6}))
-    assert archive.score(open_logs([log]), logon_bundle, MANY, tmp_path / "found").bad_time == 1
+    assert archive.score(open_logs([log]), logon_bundle, MANY, tmp_path / "found").times["ntlm"]["bad"] == 1
+
+
+def test_one_time_a_day_ahead_changes_nothing_but_its_own_record(small_office, logon_bundle, tmp_path):
+    lines = (small_office.attacked / "ntlm.log").read_bytes().splitlines(keepends=True)
+    (at,) = [i for i, line in enumerate(lines) if not line.startswith(b"#")][100:101]
+    moment, _, rest = lines[at].partition(b"\t")
+    said = []
+    for ahead in (0, 80_000):
+        lines[at] = b"%.6f\t%s" % (float(moment) + ahead, rest)
+        (tmp_path / "ntlm.log").write_bytes(b"".join(lines))
+        summary = archive.score(open_logs([tmp_path / "ntlm.log"]), logon_bundle, MANY, tmp_path / "found")
+        assert summary.times["ntlm"]["bad"] == (ahead > 0)
+        frame = scores(tmp_path / "found")
+        others = (frame["ts"] - float(moment) - ahead).abs() > 1e-6
+        said.append((frame[others].reset_index(drop=True), notices(tmp_path / "found")))
+    (scores_before, before), (scores_after, after) = said
+    pd.testing.assert_frame_equal(scores_before, scores_after)
+    assert [one["ts"] for one in before] == [one["ts"] for one in after]
+
+
+def test_what_is_still_to_be_said_when_the_logs_end_is_stamped_with_their_end(small_office, logon_bundle, tmp_path):
+    lines = (small_office.attacked / "ntlm.log").read_bytes().splitlines(keepends=True)
+    *_, last = (line for line in lines if not line.startswith(b"#"))
+    moment, _, rest = last.partition(b"\t")
+    later = [b"%.6f\t%s" % (float(moment) + 86_400 + i, rest) for i in range(5)]
+    told = []
+    for more in ([], later):
+        (tmp_path / "ntlm.log").write_bytes(b"".join(lines + more))
+        archive.score(open_logs([tmp_path / "ntlm.log"]), logon_bundle, MANY, tmp_path / "found")
+        told.append({one["oddlog"]["id"]: one for one in notices(tmp_path / "found")})
+    ended, went_on = told
+    # That of a log which goes on is stamped with the end of its quiet, and is the same one.
+    stamps = [(one["ts"], went_on[name]["ts"]) for name, one in ended.items() if went_on[name]["ts"] > float(moment)]
+    assert len(stamps) > 10
+    assert {one for one, _ in stamps} == {float(moment)}
 
 
 @pytest.mark.parametrize("name", ["wrccdc", "zerologon", "zeek-traces"])

@@ -48,7 +48,7 @@ def test_a_day_teaches_a_bundle_that_finds_the_odd_flow_of_the_next(tmp_path):
     path.write_bytes(bz2.compress(b"".join(lines)))
     found = open_logs([path])
     summary = archive.score(found, bundle, config, tmp_path / "found")
-    assert summary.bad_time == 0
+    assert {counted["bad"] for counted in summary.times.values()} == {0}
     scores = pq.read_table(tmp_path / "found" / "scores.parquet")
     assert len(scores) == 4001
     assert int(np.argmax(scores["score"].to_numpy())) == 2000

@@ -63,7 +63,9 @@ def score(
 
     from oddlog import archive
     from oddlog.config import read_config
+    from oddlog.disorder import disorder
     from oddlog.logs import open_logs
+    from oddlog.notices.amounts import count_words
 
     started = time.monotonic()
     config = read_config(config_path, settings)
@@ -82,8 +84,14 @@ def score(
         finding_table(summary.rarest)
     for line in read_count_lines(found.count):
         click.echo(line)
-    if summary.bad_time:
-        click.echo(f"{summary.bad_time:,} records with a time over a day away from their log's clock")
+    for log, counted in summary.times.items():
+        if counted["bad"]:
+            records = count_words(counted["bad"], "record")
+            click.echo(f"{log}: {records} too far ahead of the log's clock, or over a day behind it")
+        said = disorder(log, counted)
+        if said is not None:
+            start = " and score them with --set conn.order=start" if log == "conn" else ""
+            click.echo(f"{said}; sort its lines by ts{start}")
     for log in summary.left_out:
         click.echo(f"{log}: not scored, the bundle was trained without it")
     notices = ", ".join(f"{note} {n:,}" for note, n in sorted(summary.notices.items())) or "none"

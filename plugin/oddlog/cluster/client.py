@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -169,7 +169,7 @@ def score(
         summary = tell(streams, known, queue(bundle, config), logs, config, written[1])
         if not run.parts:
             pq.write_table(SCORES.empty_table(), written[0] / part_name(0))
-    summary.bad_time = run.bad_time
+    summary.times = run.times
     return summary
 
 
@@ -197,7 +197,8 @@ class _Run:
         logs: Logs,
         folder: Path,
     ) -> None:
-        self.parts = self.bad_time = 0
+        self.parts = 0
+        self.times = {log: Counter[str]() for log in plans}
         self._client, self._job, self._plans, self._logs, self._folder = client, job, plans, logs, folder
         import dask  # noqa: PLC0415 - an extra
 
@@ -231,7 +232,7 @@ class _Run:
                 (self._folder / part_name(self.parts)).write_bytes(content)
                 self.parts += 1
             sent.scored.release()
-            self.bad_time += head.bad_time
+            self.times[log] += head.times
             for file, number in stretch.own:
                 self._logs.read_elsewhere(file, head.counts[number])
             begun += stretch.own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -69,7 +70,8 @@ class Head:
     outcomes : list of Outcome
         Without their scores.
     parts : int
-    bad_time : int
+    times : Counter of str
+        What its clock counted.
     counts : dict of int to ReadCount
         Of the files that begin in it, by number.
     latest : dict of int to int
@@ -80,7 +82,7 @@ class Head:
     ended: bytes
     outcomes: list[Outcome]
     parts: int
-    bad_time: int
+    times: Counter[str]
     counts: dict[int, ReadCount]
     latest: dict[int, int]
 
@@ -121,15 +123,17 @@ def score_stretch(stretch: Stretch, job: Job, bundle: dict[str, bytes], state: b
     road = roads(_bundle(job.digest, bundle), job.config)[stretch.log]
     if state is not None:
         road.restore(unpack(state))
+    elif any(file.first < stretch.begin - road.warm_up for file, _ in stretch.before):
+        road.clock.join()
     reader = StretchReader(stretch, job.config.conn.order, job.folder)
     rows = _Rows()
-    began, bad = b"", 0
+    began, before = b"", Counter[str]()
 
     def begin(read: tuple[Batch, bool]) -> list[Callable[[], Outcome]]:
-        nonlocal began, bad
+        nonlocal began, before
         batch, own = read
         if own and not began:
-            began, bad = road.fingerprint(), road.clock.bad
+            began, before = road.fingerprint(), road.clock.counted.copy()
         begun = [*road.begin(batch)] if own or state is None else []
         # Of a warm-up nothing but the state counts.
         return begun if own else []
@@ -139,9 +143,8 @@ def score_stretch(stretch: Stretch, job: Job, bundle: dict[str, bytes], state: b
     if stretch.last:
         outcomes += [rows.keep(outcome) for outcome in road.close()]
     parts = rows.finish()
-    head = Head(
-        began or ended, ended, outcomes, len(parts), road.clock.bad - bad if began else 0, reader.counts, reader.latest
-    )
+    times = road.clock.counted - before if began else Counter[str]()
+    head = Head(began or ended, ended, outcomes, len(parts), times, reader.counts, reader.latest)
     return Scored(head, exported, parts)
 
 

@@ -26,7 +26,7 @@ __all__ = [
     "write_durably",
 ]
 
-VERSION = 6
+VERSION = 7
 _MAGIC = b"oddlog-checkpoint"
 
 

@@ -19,6 +19,9 @@ class Counters:
     ----------
     records, bad_lines : Counter of str
         By log.
+    bad_times, late : dict of str to int
+        By log: records too far ahead of its clock to be believed at once, or over a day behind; those over an hour
+        behind.
     notices, suppressed : Counter of str
         By type, ``Oddlog::Odd_Connection``.
     lag : dict of str to float
@@ -33,6 +36,8 @@ class Counters:
 
     records: Counter[str] = field(default_factory=Counter)
     bad_lines: Counter[str] = field(default_factory=Counter)
+    bad_times: dict[str, int] = field(default_factory=dict)
+    late: dict[str, int] = field(default_factory=dict)
     notices: Counter[str] = field(default_factory=Counter)
     suppressed: Counter[str] = field(default_factory=Counter)
     lag: dict[str, float] = field(default_factory=dict)
@@ -45,6 +50,8 @@ class Counters:
         types = [f"Oddlog::{note}" for note in notes]
         self.records = Counter(dict.fromkeys(logs, 0) | self.records)
         self.bad_lines = Counter(dict.fromkeys(logs, 0) | self.bad_lines)
+        self.bad_times = dict.fromkeys(logs, 0) | self.bad_times
+        self.late = dict.fromkeys(logs, 0) | self.late
         self.notices = Counter(dict.fromkeys(types, 0) | self.notices)
         self.suppressed = Counter(dict.fromkeys(types, 0) | self.suppressed)
         self.lag = dict.fromkeys(logs, 0.0) | self.lag

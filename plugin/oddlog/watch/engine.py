@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from oddlog.disorder import disorder
 from oddlog.errors import OddlogError
 from oddlog.logs import Decoder
 from oddlog.notices import INCIDENT, Ordinals, by_clock
@@ -76,6 +77,7 @@ class Engine:
         self._heard = dict.fromkeys(self.roads, self._begun)
         self._said: Counter[str] = Counter()
         self._told_bad = 0
+        self._told_disorder: set[str] = set()
         self._queue = queue(bundle, config)
         self._drift = {log: Drift(log) for log in self.roads}
         notes = [note for road in self.roads.values() for note in road.notes]
@@ -134,6 +136,7 @@ class Engine:
                 self._counters.records[chunk.log] += len(batch)
                 self._say(chunk.log, road.take(batch))
             self._counters.evicted.update(road.evicted())
+            self._watch_times(chunk.log, road.clock.counted)
 
     def close_silent(self, journal: Journal) -> None:
         """Close the windows of logs that have been silent for long."""
@@ -164,6 +167,14 @@ class Engine:
         """Count what is no record and must not be lost silently: lines too long, and halves that rotation cut off."""
         for log, n in tailer.lost().items():
             self._counters.bad_lines[log] += n
+
+    def _watch_times(self, log: str, counted: Counter[str]) -> None:
+        """Note what came out of order, and say so once where that is much."""
+        self._counters.bad_times[log], self._counters.late[log] = counted["bad"], counted["late"]
+        said = disorder(log, counted)
+        if said is not None and log not in self._told_disorder:
+            self._told_disorder.add(log)
+            _log.warning("%s; are the clocks right of what writes it?", said)
 
     def _say(self, log: str, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:

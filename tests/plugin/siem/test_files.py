@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import configparser
+import dataclasses
+import json
 import os
 import re
 import shlex
@@ -192,6 +194,47 @@ def test_splunk_reads_time_and_columns_as_they_are_written(real_notices):
     columns = TSV_HEADER.splitlines()[-2].decode().split("\t")[1:]
     fields = re.findall(r'"(\w+)"', transforms["oddlog_fields"]["FIELDS"])
     assert fields == [column.replace(".", "_") for column in columns]
+
+
+def splunk_case(expression, event):
+    """What Splunk's eval makes of a `case` over an event's fields."""
+    name = r"'([\w.]+)'|\b(oddlog_\w+|note|sub)\b"
+    python = re.sub(name, lambda found: f'event.get("{found[1] or found[2]}")', expression).replace(" OR ", " or ")
+
+    def case(*arguments):
+        return next(value for holds, value in zip(arguments[::2], arguments[1::2], strict=True) if holds)
+
+    def like(text, pattern):
+        return re.fullmatch(re.escape(pattern).replace("%", ".*"), text) is not None
+
+    return eval(python, {"event": event, "case": case, "like": like, "true": lambda: True})  # noqa: S307 - what ships
+
+
+@pytest.mark.parametrize(
+    ("kind", "rarity", "said"),
+    [
+        ("Odd_NTLM_Logon", {"rarity": 6.9}, "low"),
+        ("Odd_NTLM_Logon", {"rarity": 7.0}, "medium"),
+        ("Odd_NTLM_Logon", {"rarity": 28.0}, "high"),
+        ("Odd_NTLM_Logon", {"rarity": 14.0, "at_least": True}, "high"),
+        ("Incident", {"rarity": 0.5}, "medium"),
+        ("Incident", {"rarity": 14.0, "at_least": True}, "high"),
+    ],
+)
+def test_splunks_severity_is_one_that_a_baseline_of_weeks_can_reach(real_notices, tmp_path, kind, rarity, said):
+    finding = dataclasses.replace(real_notices.findings[0], note=kind, **{"at_least": False, **rarity})
+    for form in ("json", "tsv"):
+        with NoticeWriter(tmp_path / form, form) as notices:
+            notices.write(finding)
+    props = splunk("props.conf")
+    event = json.loads((tmp_path / "json").read_text())
+    event |= {f"oddlog.{name}": value for name, value in event["oddlog"].items()}
+    assert splunk_case(props["bro:notice:json"]["EVAL-severity"], event) == said
+    columns = re.findall(r'"(\w+)"', splunk("transforms.conf")["oddlog_fields"]["FIELDS"])
+    line = next(one for one in (tmp_path / "tsv").read_text().splitlines() if not one.startswith("#"))
+    event = dict(zip(columns, line.split("\t"), strict=True))
+    event["oddlog_rarity"] = float(event["oddlog_rarity"])
+    assert splunk_case(props["zeek:notice"]["EVAL-severity"], event) == said
 
 
 def test_splunk_names_only_stanzas_and_source_types_that_are_there():
