@@ -161,12 +161,15 @@ class Queue:
         incidents, calibration = self._of(INCIDENT), chains.calibration
         chain = chains.add(link, self._open)
         own = chains.add(link, memory.open) if self.suppress_for else None
-        if calibration is None or chain is None:
+        if calibration is None:
             return [], False
         alone = calibration.rarity_of(own.score) if own is not None else 0.0
         by_itself = own is not None and self._is_incident(memory, own.anchor, alone, candidate.clock)
-        if own is not None and by_itself:
-            chain = chains.around(own.anchor, self._open)
+        if own is not None and (by_itself or chain is None):
+            # Where another log's clock is far off, its links drive out those of this one.
+            chain = max(own, chains.around(own.anchor, self._open), key=lambda one: one.score)
+        if chain is None:
+            return [], False
         # Beyond what is supported nothing is rarer than anything.
         rarity = max(calibration.rarity_of(chain.score), alone)
         if not by_itself and rarity < self._asked(incidents, candidate.clock):

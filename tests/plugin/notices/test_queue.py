@@ -215,6 +215,15 @@ def test_a_log_whose_clock_is_ahead_makes_no_incident_new_nor_part_of_another_lo
     assert said(waiting, [far, candidate(30, rarity=0.2, target="10.0.0.98", log="ntlm")], end=False) == []
 
 
+def test_what_chains_in_a_log_does_so_though_another_logs_clock_is_far_off():
+    weak = [candidate(i, rarity=0.2, target=f"10.0.0.{i}") for i in range(20)]
+    far = candidate(DAY, rarity=0.05, log="ntlm")
+    alone, disturbed = (said(queue(CHAINS), rows) for rows in (weak, [weak[0], far, *weak[1:2], far, *weak[2:]]))
+    ids = [[one.id for one in told if one.log == "conn"] for told in (alone, disturbed)]
+    assert len(ids[0]) > 1
+    assert ids[0] == ids[1]
+
+
 def test_how_much_rarer_a_thing_has_become_counts_as_far_as_its_detector_can_say():
     known = [replace(one, supported=14.0) for one in (candidate(0, rarity=2.0), candidate(1, rarity=1e6))]
     assert [one.n for one in said(queue(), known)] == [1, 1]
