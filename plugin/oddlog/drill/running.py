@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -169,12 +168,12 @@ def _told(
 
 
 def _candidates(road: Road, hours: Hours, attacks: Iterable[Attack]) -> Iterator[tuple[int, Candidate]]:
-    """Give what one log has that is odd; each finding is made once at most."""
+    """Give what one log has that is odd."""
     batch = hours.mixed(road.log, [row for attack in attacks for row in attack.records.get(road.log, ())])
     pieces = (batch.slice(start, _ROWS) for start in range(0, len(batch), _ROWS))
     for moment, candidate in in_order(chain(chain.from_iterable(map(road.take, pieces)), _closing(road))):
         if candidate is not None:
-            yield moment, replace(candidate, tell=cache(candidate.tell))
+            yield moment, candidate
 
 
 def _closing(road: Road) -> Iterator[Outcome]:

@@ -38,7 +38,8 @@ def anchors_of(told: Finding | Candidate, username: str | None) -> tuple[str, ..
 
 def link_of(candidate: Candidate, strength: float) -> Link:
     """A candidate as a link of chains."""
-    username, *call = (candidate.record.get(name) for name in ("username", "endpoint", "operation"))
+    record = candidate.record()
+    username, *call = (record.get(name) for name in ("username", "endpoint", "operation"))
     what = (candidate.log, candidate.note, candidate.orig_h, candidate.resp_h, candidate.resp_p, username, *call)
     thing = " ".join(map(str, what))
     return Link(candidate.clock, anchors_of(candidate, username), thing, strength, cache(partial(_about, candidate)))

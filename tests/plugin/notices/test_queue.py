@@ -54,7 +54,7 @@ def candidate(
         record=about,
     )
     return Candidate(
-        note, "d", log, clock, rarity, odd, source, target, port, found.record, lambda: found, since, final
+        note, "d", log, clock, rarity, odd, source, target, port, lambda: about, lambda: found, since, final
     )
 
 
