@@ -44,7 +44,7 @@ __all__ = ["Clock", "Outcome", "Road", "queue", "roads", "threshold"]
 PROGRAM = 430
 """MB that the program itself, a bundle and the batch at hand take; states get what is left."""
 
-_FEW = 128
+_FEW = 1024
 
 T = TypeVar("T")
 
