@@ -174,17 +174,18 @@ class Chains(msgspec.Struct, frozen=True):
         Parameters
         ----------
         link : Link
-            Its clock is not before that of the last one.
         open_ : OpenChains
             Changed in place.
         """
         oddest: Chain | None = None
         for anchor in link.anchors:
-            # One that is as weak as a later one of the same thing is of no use any more.
+            # One that is as weak as a later one of the same thing is of no use any more. One from after it is of a log
+            # whose clock is ahead.
             links = [
                 one
                 for one in open_.of.pop(anchor, ())
-                if one.clock > link.clock - self.window and (one.thing != link.thing or one.strength > link.strength)
+                if abs(link.clock - one.clock) < self.window
+                and (one.thing != link.thing or one.strength > link.strength)
             ]
             links.append(link)
             if len(links) > MOST_LINKS:

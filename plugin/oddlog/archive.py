@@ -195,9 +195,14 @@ def tell(
 
 def said(merged: Iterator[tuple[int, Candidate | None]], waiting: Queue) -> Iterator[Finding]:
     """What the queue makes of all logs' candidates, each with its moment; the moments never fall."""
+    behind: dict[str, int] = {}
     for moment, candidate in merged:
+        if candidate is not None:
+            behind.pop(candidate.log, None)
+            if candidate.clock < moment:
+                behind[candidate.log] = candidate.clock
         # Whatever the batches: all that is due comes before the next candidate.
-        yield from waiting.all_due(moment)
+        yield from waiting.all_due(moment, behind)
         if candidate is not None:
             yield from waiting.take(candidate)
     yield from waiting.all_due()

@@ -191,6 +191,7 @@ class _Some:
                 tell,
                 begun,
                 final,
+                one.trained.calibration.supported,
             )
 
     def _column(self, name: str) -> list[Any]:

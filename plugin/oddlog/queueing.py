@@ -56,8 +56,8 @@ def learn_queue(
     def notices(days: float) -> Counter[str]:
         """By log, an incident's being that of the link that made it one, what would have been told."""
         queue = Queue(chains, days, config.suppress_for, sys.maxsize)
-        told = [finding for one in candidates for finding in queue.take(one)] + queue.all_due()
-        return Counter(finding.log for finding in told)
+        told = [finding.log for one in candidates for finding in (*queue.all_due(one.clock), *queue.take(one))]
+        return Counter([*told, *(finding.log for finding in queue.all_due())])
 
     return chains, Budget.learn(notices, length)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,6 +43,8 @@ class Candidate:
         Start of its host-window, if it is of one.
     final : bool
         Whether that has closed; until then it may become odder.
+    supported : float
+        Days up to which a rarity means anything.
     """
 
     note: str
@@ -57,6 +60,12 @@ class Candidate:
     tell: Callable[[], Finding]
     since: int | None = None
     final: bool = True
+    supported: float = math.inf
+
+    @property
+    def stated(self) -> float:
+        """Rarity in days as it is told."""
+        return min(self.rarity, self.supported)
 
     def settled(self) -> Candidate:
         """With record and finding made, so that it can be sent."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from oddlog_core.chains import Link
@@ -23,7 +23,19 @@ if TYPE_CHECKING:
 
     from oddlog.notices.candidate import Candidate
 
-__all__ = ["INCIDENT", "continued", "incident", "kept", "link_of", "rarest_of", "repeated", "restored", "summed_up"]
+__all__ = [
+    "INCIDENT",
+    "about",
+    "anchors_of",
+    "continued",
+    "incident",
+    "kept",
+    "link_of",
+    "rarest_of",
+    "repeated",
+    "restored",
+    "summed_up",
+]
 
 INCIDENT = "Incident"
 _MOST_TOLD = 6
@@ -42,11 +54,12 @@ def link_of(candidate: Candidate, strength: float) -> Link:
     username, *call = (record.get(name) for name in ("username", "endpoint", "operation"))
     what = (candidate.log, candidate.note, candidate.orig_h, candidate.resp_h, candidate.resp_p, username, *call)
     thing = " ".join(map(str, what))
-    return Link(candidate.clock, anchors_of(candidate, username), thing, strength, cache(partial(_about, candidate)))
+    told = cache(lambda: about(candidate.tell()))
+    return Link(candidate.clock, anchors_of(candidate, username), thing, strength, told)
 
 
-def _about(candidate: Candidate) -> dict[str, Any]:
-    finding = candidate.tell()
+def about(finding: Finding) -> dict[str, Any]:
+    """A finding as a link of an incident that is told."""
     return {
         "ts": finding.clock,
         "note": finding.note,
@@ -56,6 +69,7 @@ def _about(candidate: Candidate) -> dict[str, Any]:
         "dst": finding.resp_h,
         "p": finding.resp_p,
         "rarity": finding.rarity,
+        "at_least": finding.at_least,
         "text": message(finding, how_rare=False),
     }
 
@@ -67,7 +81,7 @@ def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Fi
     ends = {end: {link[end] for link in links} for end in ("src", "dst", "p")}
     source, target, port = (next(iter(found)) if len(found) == 1 else None for found in ends.values())
     length = duration_words((chain.links[-1].clock - chain.links[0].clock) / 1e6)
-    rarest = max(float(link["rarity"]) for link in links)
+    rarest, at_least = max((float(link["rarity"]), bool(link["at_least"])) for link in links)
     return Finding(
         log=last.log,
         detector="incident",
@@ -91,7 +105,7 @@ def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Fi
         bundle=last.bundle,
         name=f"{chain.anchor} {last.id}",
         said=f"{_subject(chain.anchor)} {count_words(len(links), 'odd thing')} within {length}; the rarest alone comes "
-        f"{rarity_words(rarest)}. {_steps(links, len(links))}",
+        f"{rarity_words(rarest, at_least=at_least)}. {_steps(links, len(links))}",
         n=len(links),
         links=tuple(links),
     )
@@ -111,7 +125,7 @@ def _subject(anchor: str) -> str:
 def _steps(links: Sequence[Mapping[str, Any]], n: int) -> str:
     """The rarest of some links in words, and how many more there are of `n`."""
     told = rarest_of(links)
-    others = [f"And {n - len(told):,} more."] if len(told) < n else []
+    others = [f"And {n - len(told):,} more."] if 0 < len(told) < n else []
     return " ".join([*(f"{_clock(link['ts'])} {link['text']}" for link in told), *others])
 
 
@@ -120,7 +134,7 @@ def continued(first: Finding, anchor: str, links: Sequence[Mapping[str, Any]], a
     more = f"{again:,} more odd {'thing' if again == 1 else 'things'}"
     said = f"{_subject(anchor)} {more} after the incident of {_clock(first.clock)} UTC. {_steps(links, again)}"
     told = tuple(rarest_of(links))
-    return replace(first, clock=until, name=f"again {first.name}", n=again, said=said, links=told)
+    return replace(first, clock=until, name=f"again {first.name}", n=again, said=said.rstrip(), links=told)
 
 
 def kept(finding: Finding) -> Finding:

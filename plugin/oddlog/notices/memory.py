@@ -7,13 +7,13 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from oddlog_core.chains import OpenChains
+from oddlog_core.chains import MOST_LINKS, OpenChains
 from oddlog_core.span import DAY, HOUR
 
-from oddlog.notices.incidents import restored
+from oddlog.notices.incidents import rarest_of, restored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from oddlog_core.budget import Pace
 
@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 __all__ = ["Day", "Memory", "Thing", "Window"]
 
 _MOST_THINGS = 10_000
+# Of a day, by name; the others are counted together.
+_MOST_SOURCES = 100
 # Links in an hour: where nearly everything is odd, nothing is to be learned from what comes together.
 _MOST_LINKS = 200
 
 
 @dataclass(slots=True)
 class Thing:
-    """What was told, how rare it was, until when it is only counted, for how long, how often it came, and as what."""
+    """What was told, how rare it was, until when it is only counted, for how long, how often it came, and as what.
+
+    Of an incident also which things it is a chain of.
+    """
 
     finding: Finding
     rarity: float
@@ -36,6 +41,17 @@ class Thing:
     quiet: int
     again: int = 0
     links: list[Mapping[str, Any]] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+
+    def count(self, again: int, links: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Take note of what came since."""
+        self.again += again
+        if links:
+            self.links = rarest_of([*self.links, *links])
+
+    def add_parts(self, parts: Iterable[str]) -> None:
+        """Take note of what an incident is a chain of, the latest."""
+        self.parts = [*dict.fromkeys([*self.parts, *parts])][-MOST_LINKS:]
 
 
 @dataclass(slots=True)
@@ -66,8 +82,8 @@ class Memory:
         None of a log that need not keep to any.
     open : OpenChains
         Chains of its links alone.
-    incidents : dict of str to int
-        Anchors around which these made an incident, with when that is over.
+    incidents : dict of str to tuple of int and str
+        Anchors around which these made an incident, with when that is over and the thing that tells of it.
     things : dict of str to Thing
         What was told and is counted now.
     days : dict of str to Day
@@ -78,7 +94,7 @@ class Memory:
 
     pace: Pace | None = None
     open: OpenChains = field(default_factory=OpenChains)
-    incidents: dict[str, int] = field(default_factory=dict)
+    incidents: dict[str, tuple[int, str]] = field(default_factory=dict)
     things: dict[str, Thing] = field(default_factory=dict)
     days: dict[str, Day] = field(default_factory=dict)
     windows: dict[str, Window] = field(default_factory=dict)
@@ -102,12 +118,17 @@ class Memory:
         self._hour = clock // HOUR, links
         return links <= _MOST_LINKS
 
-    def made_incident(self, anchor: str, until: int) -> None:
-        """Remember an anchor around which links made an incident."""
+    def made_incident(self, anchor: str, until: int, thing: str) -> None:
+        """Remember an anchor around which links made an incident, and what tells of it."""
         self.incidents.pop(anchor, None)
         if len(self.incidents) >= _MOST_THINGS:
             del self.incidents[next(iter(self.incidents))]
-        self.incidents[anchor] = until
+        self.incidents[anchor] = until, thing
+
+    def part_of(self, anchor: str, clock: int) -> str | None:
+        """What tells of an incident around an anchor that is not over yet; None where there is none."""
+        until, thing = self.incidents.get(anchor, (clock, ""))
+        return thing if clock < until else None
 
     def window(self, detector: str, since: int) -> Window:
         """Open window of a detector, whose last one began before that."""
@@ -122,7 +143,7 @@ class Memory:
             # It may be told once more within its time; that is better than to grow.
             del self.things[next(iter(self.things))]
         known = self.things.get(thing)
-        counted = (known.again, known.links) if known else (0, [])
+        counted = (known.again, known.links, known.parts) if known else (0, [], [])
         self.keep(thing, Thing(told, rarity, told.clock + quiet, quiet, *counted))
 
     def keep(self, thing: str, one: Thing) -> None:
@@ -139,6 +160,16 @@ class Memory:
                 del self.things[thing]
                 yield thing, one
 
+    def may_tell(self, note: str, clock: int, ceiling: int, source: str, rarity: float, n: int = 1) -> bool:
+        """Whether the day may have one more notice of a type; else what would have been told is summed up."""
+        today = self.days.setdefault(note, Day(clock // DAY))
+        if today.told < ceiling:
+            today.told += 1
+            return True
+        today.rarest = max(today.rarest, rarity)
+        today.untold[source if len(today.untold) < _MOST_SOURCES or source in today.untold else ""] += n
+        return False
+
     def past(self, now: int | None) -> Iterator[tuple[str, Day]]:
         """Take out days that are over by now, or all of them, with their notice types."""
         for note in [note for note, day in self.days.items() if now is None or day.day < now // DAY]:
@@ -151,7 +182,7 @@ class Memory:
             "open": self.open.export(),
             "incidents": self.incidents,
             "things": {
-                thing: [asdict(one.finding), one.rarity, one.until, one.quiet, one.again, one.links]
+                thing: [asdict(one.finding), one.rarity, one.until, one.quiet, one.again, one.links, one.parts]
                 for thing, one in self.things.items()
             },
             "days": {note: [one.day, one.told, one.rarest, dict(one.untold)] for note, one in self.days.items()},
@@ -164,7 +195,7 @@ class Memory:
         if self.pace is not None:
             self.pace.until = exported["until"]
         self.open = OpenChains.restore(exported["open"])
-        self.incidents = dict(exported["incidents"])
+        self.incidents = {anchor: (until, thing) for anchor, (until, thing) in exported["incidents"].items()}
         self.things = {thing: Thing(restored(finding), *rest) for thing, (finding, *rest) in exported["things"].items()}
         self._ends = sorted((one.until, thing) for thing, one in self.things.items())
         self.days = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -178,6 +179,54 @@ def test_how_often_a_thing_came_before_its_incident_is_said_by_that():
     *_, incident, again = said(queue(CHAINS), [*twice, *scan(30)])
     assert (incident.note, again.note) == ("Incident", "Incident")
     assert "like the one of" not in "".join(one.said or "" for one in (incident, again))
+
+
+def test_a_chain_of_which_most_was_told_around_another_end_is_counted_there():
+    sprayed = [candidate(i, rarity=0.2, port=1000 + i) for i in range(20)]
+    # What also comes to the target makes the chain around it the oddest.
+    others = [candidate(20 + i, rarity=0.2, source=f"10.0.1.{i}") for i in range(3)]
+    incident, again = said(queue(CHAINS), [*sprayed, *others])
+    assert incident.said.startswith("From 10.0.0.1 ")
+    assert again.said.startswith(f"From 10.0.0.1 {23 - incident.n} more odd things after the incident of ")
+
+
+def test_a_chain_around_another_end_of_which_less_was_told_is_another_incident():
+    sprayed = [candidate(i, rarity=0.2, target=f"10.0.0.{i}") for i in range(20)]
+    others = [candidate(20 + i, rarity=0.2, target="10.0.0.19", source=f"10.0.1.{i}") for i in range(5)]
+    told = said(queue(CHAINS), [*sprayed, *others])
+    assert [one.said.split(" more ")[0].split(" odd ")[0] for one in told] == [
+        f"From 10.0.0.1 {told[0].n}",
+        f"At 10.0.0.19 {told[1].n}",
+        f"From 10.0.0.1 {told[2].n}",
+        f"At 10.0.0.19 {told[3].n}",
+    ]
+
+
+def test_a_log_whose_clock_is_ahead_makes_no_incident_new_nor_part_of_another_logs():
+    waiting = queue(CHAINS)
+    weak = [candidate(i, rarity=0.2, target=f"10.0.0.{i}", log="ntlm") for i in range(20)]
+    ahead = [candidate(DAY + i, rarity=0.05, source="10.0.7.7", target=f"10.0.2.{i}") for i in range(20)]
+    mixed = [one for pair in zip(weak, ahead, strict=True) for one in pair]
+    told = said(waiting, mixed, end=False)
+    assert [one.orig_h for one in told if one.note == "Incident"].count("10.0.0.1") == 1
+    far = candidate(2 * DAY, rarity=0.2, target="10.0.0.99")
+    assert said(waiting, [far, candidate(30, rarity=0.2, target="10.0.0.98", log="ntlm")], end=False) == []
+
+
+def test_how_much_rarer_a_thing_has_become_counts_as_far_as_its_detector_can_say():
+    known = [replace(one, supported=14.0) for one in (candidate(0, rarity=2.0), candidate(1, rarity=1e6))]
+    assert [one.n for one in said(queue(), known)] == [1, 1]
+    assert [one.repeats for one in said(queue(), known)] == [False, True]
+    windows = [replace(one, since=0, final=False) for one in known]
+    assert [one.clock for one in said(queue(), windows)] == [0]
+
+
+def test_repetitions_are_notices_too_and_past_the_ceiling_summed_up():
+    twice = [candidate(at, target=f"10.1.0.{i}") for at in (0, 1) for i in range(10)]
+    told = said(queue(ceiling=15), twice)
+    assert [one.repeats for one in told] == [False] * 10 + [True] * 6
+    assert "5 more findings of this type on 1970-01-01 UTC, after the 15 that were told" in told[-1].said
+    assert sum(one.n for one in told) == 20
 
 
 def test_without_a_time_in_which_things_are_one_each_is_told():
