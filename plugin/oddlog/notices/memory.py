@@ -150,6 +150,19 @@ class Memory:
         """Count a thing until its quiet ends."""
         self.things[thing] = one
         heapq.heappush(self._ends, (one.until, thing))
+        # Those of things that had to go, or were told again, go with them.
+        if len(self._ends) > 2 * _MOST_THINGS:
+            self._ends = self._sorted_ends()
+
+    def _sorted_ends(self) -> list[tuple[int, str]]:
+        return sorted((one.until, thing) for thing, one in self.things.items())
+
+    def is_due(self, now: int) -> bool:
+        """Whether the quiet of a thing, or a day, has ended by now: asked at every candidate, and nearly always not."""
+        if self._ends and self._ends[0][0] <= now:
+            return True
+        today = now // DAY
+        return any(day.day < today for day in self.days.values())
 
     def ended(self, now: int | None) -> Iterator[tuple[str, Thing]]:
         """Take out things whose quiet ended by now, or all of them, in the order of that."""
@@ -197,7 +210,7 @@ class Memory:
         self.open = OpenChains.restore(exported["open"])
         self.incidents = {anchor: (until, thing) for anchor, (until, thing) in exported["incidents"].items()}
         self.things = {thing: Thing(restored(finding), *rest) for thing, (finding, *rest) in exported["things"].items()}
-        self._ends = sorted((one.until, thing) for thing, one in self.things.items())
+        self._ends = self._sorted_ends()
         self.days = {
             note: Day(day, told, rarest, Counter(untold))
             for note, (day, told, rarest, untold) in exported["days"].items()

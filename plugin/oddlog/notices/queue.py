@@ -159,6 +159,9 @@ class Queue:
         """
         link = link_of(candidate, math.log(candidate.rarity / WEAK))
         incidents, calibration = self._of(INCIDENT), chains.calibration
+        # What no link will find in its window any more holds on to records.
+        self._open.forget(min(self._clocks.values()) - chains.window)
+        memory.open.forget(candidate.clock - chains.window)
         chain = chains.add(link, self._open)
         own = chains.add(link, memory.open) if self.suppress_for else None
         if calibration is None or chain is None:
@@ -251,6 +254,8 @@ class Queue:
     def due(self, log: str, now: int | None = None) -> Iterator[Finding]:
         """What is to be said of a log whose clock has come to `now`; without it, of a log that has ended."""
         memory = self._of(log)
+        if now is not None and not memory.is_due(now):
+            return
         for thing, one in memory.ended(now):
             if not one.again:
                 continue
