@@ -140,11 +140,12 @@ class Judged:
             scored=detector.kept(replace(scored, odd=np.ones(len(scored.odd), np.bool_)), chosen),
             p_value=self.p_value[chosen],
             rarity=self.rarity[chosen],
-            batch=self.batch.take(rows) if self.batch is not None and len(rows) else None,
+            batch=None,
             believed=None if believed is None else (believed[0][row], believed[1][row]),
         )
         odd = [None] * len(chosen) if detector.threshold is None else scored.odd[chosen].tolist()
-        return _Some(of_them, odd, np.where(row >= 0, np.searchsorted(rows, row), -1).tolist())
+        batch = self.batch.take(rows) if self.batch is not None and len(rows) else None
+        return _Some(of_them, batch, odd, np.where(row >= 0, np.searchsorted(rows, row), -1).tolist())
 
 
 @dataclass(slots=True)
@@ -154,16 +155,19 @@ class _Some:
     Attributes
     ----------
     judged : Judged
-        Of these scores and their records alone.
+        Of these scores alone.
+    batch : Batch or None
+        Their records, until these are made.
     odd : list of bool or None
     record : list of int
         Which record each is told of by; -1 of a host-window that is told of by itself.
     """
 
     judged: Judged
+    batch: Batch | None
     odd: Sequence[bool | None]
     record: Sequence[int]
-    _records: list[dict[str, Any]] | None = None
+    _records: Sequence[dict[str, Any]] = ()
     _findings: dict[int, Finding] = field(default_factory=dict)
 
     def candidates(self) -> Iterator[Candidate]:
@@ -196,17 +200,17 @@ class _Some:
 
     def _column(self, name: str) -> list[Any]:
         """A field of each record."""
-        batch = self.judged.batch
-        if batch is None:
+        if self.batch is None:
             return []
-        return _values(batch.table[name]) if name in batch.table.schema.names else [None] * len(batch)
+        return _values(self.batch.table[name]) if name in self.batch.table.schema.names else [None] * len(self.batch)
 
     def _record(self, i: int) -> dict[str, Any]:
         """The fields that are set of the record that one score is told of by."""
-        if self.record[i] < 0 or self.judged.batch is None:
+        if self.record[i] < 0:
             return {}
-        if self._records is None:
-            self._records = _records(self.judged.batch)
+        if self.batch is not None:
+            # The batch's own dictionaries, of all its names, are not held on to.
+            self._records, self.batch = _records(self.batch), None
         return self._records[self.record[i]]
 
     def _finding(self, i: int) -> Finding:

@@ -193,9 +193,10 @@ def test_a_flood_is_told_of_as_its_parts_are_and_a_link_of_it_holds_on_to_few_of
     assert [one.tell() for one in told_of[:200]] == [one.tell() for outcome in parts for one in outcome.candidates][
         :200
     ]
-    link, small = told_of[-1], told_of[-1].record.func.__self__.judged
+    link, held = told_of[-1], told_of[-1].record.func.__self__
     assert link.record()["uid"] == "C4999"
-    assert len(small.batch) == len(small.scored.evidence.records) <= 128
+    assert held.batch is held.judged.batch is None
+    assert len(held._records) == len(held.judged.scored.evidence.records) <= 128
 
 
 def test_a_time_a_day_away_is_counted_and_leaves_the_clock(logons):
