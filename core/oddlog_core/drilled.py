@@ -6,6 +6,10 @@ import msgspec
 
 __all__ = ["Drill", "Drilled"]
 
+# Share of a site's records that are findings: in offices that bundles knew it was 0.4 % at most, attacks and all, in
+# others 3 and 34 %.
+_STRANGE = 0.02
+
 
 class Drilled(msgspec.Struct, frozen=True):
     """One kind of attack.
@@ -44,6 +48,8 @@ class Drill(msgspec.Struct, frozen=True):
         The weakest first.
     left_out : dict of str to str
         Attacks that these logs have not the makings of, and what is missing.
+    own, odd : int
+        Records that attacks were put among, and how many findings there were without any attack.
     """
 
     notices_per_day: float
@@ -52,3 +58,10 @@ class Drill(msgspec.Struct, frozen=True):
     seed: int
     attacks: list[Drilled]
     left_out: dict[str, str]
+    own: int = 0
+    odd: int = 0
+
+    @property
+    def strange(self) -> bool:
+        """Whether so much of these logs is odd that the bundle must have learned from others."""
+        return self.odd > _STRANGE * self.own

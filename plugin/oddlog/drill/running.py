@@ -17,7 +17,7 @@ from oddlog.drill.hours import latest_hours
 from oddlog.drill.kinds import KINDS, Scene
 from oddlog.drill.site import LackingError, Site
 from oddlog.logs import LOGS
-from oddlog.pipeline import queue
+from oddlog.pipeline import queue, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,6 +37,10 @@ TIMES = 3
 _ROWS = 20_000
 _MOST = 2_500_000
 """Records that are scored in all; where few hosts ask anything, rounds beyond that are left out."""
+
+
+_Heard = list[tuple[int, "Candidate"]]
+"""Candidates with their moments."""
 
 
 @dataclass(slots=True)
@@ -97,8 +101,11 @@ def drill(
     tried: Counter[str] = Counter()
     found: Counter[str] = Counter()
     notes: dict[str, Counter[str]] = {name: Counter() for name in KINDS}
+    days, odd = threshold(bundle, config), 0
     for number, one in enumerate(rounds):
-        for attack, by in _told(one.attacks, hours, logs, bundle, config):
+        benign, own = _heard(one.attacks, hours, logs, bundle, config)
+        odd = odd or sum(candidate.since is None and candidate.rarity >= days for _, candidate in benign)
+        for attack, by in _told(one.attacks, benign, own, bundle, config):
             tried[attack.name] += 1
             found[attack.name] += bool(by)
             notes[attack.name].update(by)
@@ -106,7 +113,7 @@ def drill(
     on_progress(1.0)
     drilled = [Drilled(name, n, found[name], dict(notes[name].most_common())) for name, n in tried.items()]
     drilled.sort(key=lambda one: (one.recall, list(KINDS).index(one.attack)))
-    return Drill(config.notices_per_day, hours.begin, hours.end, seed, drilled, left_out)
+    return Drill(config.notices_per_day, hours.begin, hours.end, seed, drilled, left_out, len(hours), odd)
 
 
 def _attacks(site: Site, hours: Hours, rng: np.random.Generator, times: int) -> tuple[list[Attack], dict[str, str]]:
@@ -136,13 +143,13 @@ def _placed(attack: Attack, moments: np.ndarray, since: int, until: int, rng: np
     return attack.placed(start, until)
 
 
-def _told(
+def _heard(
     attacks: list[Attack], hours: Hours, logs: Logs, bundle: Bundle, config: Config
-) -> Iterator[tuple[Attack, Counter[str]]]:
-    """By attack, the types of the notices that speak of it."""
+) -> tuple[_Heard, dict[str, _Heard]]:
+    """What is found odd that belongs to no attack, and by attack what belongs to it."""
     by_source = {attack.source: attack for attack in attacks}
-    benign: list[tuple[int, Candidate]] = []
-    own: dict[str, list[tuple[int, Candidate]]] = {attack.name: [] for attack in attacks}
+    benign: _Heard = []
+    own: dict[str, _Heard] = {attack.name: [] for attack in attacks}
     for road in known_roads(logs, bundle, config).values():
         if road.log not in hours.batches:
             continue
@@ -151,6 +158,13 @@ def _told(
             # Explaining costs the most: of a site that the bundle hardly knows everything is odd.
             mine = attack is not None and candidate.clock >= attack.begin and _belongs(attack, candidate.tell())
             (own[attack.name] if attack is not None and mine else benign).append((moment, candidate))
+    return benign, own
+
+
+def _told(
+    attacks: list[Attack], benign: _Heard, own: dict[str, _Heard], bundle: Bundle, config: Config
+) -> Iterator[tuple[Attack, Counter[str]]]:
+    """By attack, the types of the notices that speak of it."""
     around = round(config.suppress_for * SECOND)
     for attack in attacks:
         near = [one for one in benign if attack.begin - around <= one[0] <= attack.end + around]
