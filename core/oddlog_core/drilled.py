@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Drill", "Drilled"]
+__all__ = ["Drill", "Drilled", "is_strange"]
 
 # Share of a site's records that are findings: in offices that bundles knew it was 0.4 % at most, attacks and all, in
 # others 3 and 34 %.
 _STRANGE = 0.02
+
+
+def is_strange(own: int, odd: int) -> bool:
+    """Whether so many of a site's own records are odd that the bundle must have learned from others."""
+    return odd > _STRANGE * own
 
 
 class Drilled(msgspec.Struct, frozen=True):
@@ -63,5 +68,5 @@ class Drill(msgspec.Struct, frozen=True):
 
     @property
     def strange(self) -> bool:
-        """Whether so much of these logs is odd that the bundle must have learned from others."""
-        return self.odd > _STRANGE * self.own
+        """Whether the bundle must have learned from other logs than these."""
+        return is_strange(self.own, self.odd)

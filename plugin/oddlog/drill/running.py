@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
-from oddlog_core.drilled import Drill, Drilled
+from oddlog_core.drilled import Drill, Drilled, is_strange
 from oddlog_core.span import HOUR
 
 from oddlog.archive import in_order, known_roads, said
@@ -110,6 +110,9 @@ def drill(
             found[attack.name] += bool(by)
             notes[attack.name].update(by)
         on_progress(0.1 + 0.9 * (number + 1) / len(rounds))
+        if is_strange(len(hours), odd) and tried.keys() == {attack.name for attack in attacks}:
+            # More of the same would say no more.
+            break
     on_progress(1.0)
     drilled = [Drilled(name, n, found[name], dict(notes[name].most_common())) for name, n in tried.items()]
     drilled.sort(key=lambda one: (one.recall, list(KINDS).index(one.attack)))
