@@ -172,7 +172,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notice_format : {"json", "tsv"}
         JSON lines, or TSV with Zeek's header.
     suppress_for : float
-        Seconds for whoever reads the notices; Zeek's own field.
+        Seconds in which what has the same type, source, destination and port is one notice, counted, and told of
+        again after twice as long each time; 0 tells of each. As `train` knows it, it is also how long links of a
+        chain wait for each other. Notices have it in Zeek's field of that name.
     time_zone : str
         Whose hours and weekdays a logon falls in.
     networks : dict of str to str

@@ -201,14 +201,17 @@ class HostsDetector(Detector):
         return np.round(distance.min(axis=1), 12), distance.argmin(axis=1)
 
     def explain(self, scored: Scored, index: int) -> tuple[Reason, ...]:
-        """The counts, against those of the nearest cluster."""
-        counts = scored.evidence[index]
-        nearest = self._distance(counts[None, :])[1][0]
-        apart = ((np.log1p(counts) - self._mean) / self._scale - self._centroids[nearest]) ** 2
+        """The counts, against those of the nearest cluster; before the window has closed what is too few may come."""
+        counts, only_above = scored.evidence[index], not scored.final[index]
+        nearest = self._distance(counts[None, :], only_above=only_above)[1][0]
+        apart = (np.log1p(counts) - self._mean) / self._scale - self._centroids[nearest]
+        apart = (np.maximum(apart, 0.0) if only_above else apart) ** 2
         usual = np.expm1(self._centroids[nearest] * self._scale + self._mean)
         share = apart / max(apart.sum(), 1e-300)
         return tuple(
-            Reason(COUNTS[c], float(counts[c]), round(float(usual[c]), 1), float(share[c])) for c in np.argsort(-share)
+            Reason(COUNTS[c], float(counts[c]), round(float(usual[c]), 1), float(share[c]))
+            for c in np.argsort(-share)
+            if share[c]
         )
 
     def export_state(self, state: _State) -> dict[str, Any]:

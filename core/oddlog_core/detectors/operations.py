@@ -12,7 +12,7 @@ from oddlog_core.detectors.contract import Detector, FitOptions, Fitted, Reason,
 from oddlog_core.detectors.sessions import CALLER, KINDS, News, Session
 from oddlog_core.detectors.windows import GROWN, end_to_end, stretches
 from oddlog_core.errors import BaselineError
-from oddlog_core.features.calls import Calls, call_key, call_names
+from oddlog_core.features.calls import UNREAD, Calls, call_key, call_names
 from oddlog_core.features.keys import joined
 from oddlog_core.features.rights import Rights
 from oddlog_core.features.roles import Roles
@@ -234,11 +234,12 @@ class OperationsDetector(Detector):
             "caller": joined(calls.source, calls.destination, calls.operation),
             "order": joined(calls.source, before.operation, calls.operation),
         }
-        found = []
+        found, read = [], calls.operation != UNREAD
         for kind in KINDS:
             # Nine digits: the last bits of a vectorised logarithm may depend on how many rows there are.
             amounts[kind] = np.round(amounts[kind], 9)
-            new = amounts[kind] >= _LEAST
+            # Of a call that nobody could read is known whom it was made on.
+            new = (amounts[kind] >= _LEAST) & (read | (kind == "targets"))
             if kind not in subjects:
                 # At powers of two: a flood is news a few times, not at every call.
                 so_far = getattr(before, kind)
@@ -254,12 +255,12 @@ class OperationsDetector(Detector):
             seen, expected = 0.0, 0.0
             if kind in subjects and not state.is_news(int(subjects[kind][row])):
                 continue
-            if kind == "caller":
-                seen, expected = map(float, often[place])
+            if kind in often:
+                seen, expected = map(float, often[kind][place])
             elif kind in typical:
                 seen, expected = float(getattr(before, kind)[row]), float(typical[kind][place])
             key, previous = int(calls.operation[row]), int(before.operation[row])
-            was = state.names.get(previous, "") if previous != FIRST else ""
+            was = state.names.get(previous, "another call") if previous != FIRST else ""
             call = state.names.get(key) or names(row)
             yield row, News(kind, float(amounts[kind][row]), call, was, key, seen, expected)
 
@@ -304,7 +305,8 @@ class OperationsDetector(Detector):
         if news.kind == "caller":
             return Reason("id.orig_h", news.call, news.seen, share, news.expected)
         if news.kind == "order":
-            return Reason("order", news.call, news.before or None, share)
+            name = f"order after {news.before}" if news.before else "order"
+            return Reason(name, news.call, news.seen, share, news.expected)
         name = f"calls of {news.call}" if news.kind == "calls" else news.kind
         return Reason(name, news.seen, news.expected, share)
 

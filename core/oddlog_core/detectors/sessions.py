@@ -31,8 +31,8 @@ class News(NamedTuple):
     key : int
         Of the operation.
     seen, expected : float
-        Of ``calls`` and ``targets``, how many there are and are typical; of ``caller``, how often the baseline had this
-        caller, and any.
+        Of ``calls`` and ``targets``, how many there are and are typical; of ``caller`` and ``order``, how often the
+        baseline had it, and any in its stead.
     """
 
     kind: str

@@ -17,16 +17,13 @@ if TYPE_CHECKING:
 
     from oddlog_core.records import Records
 
-__all__ = ["Calls", "call_key", "call_names", "interface_name", "operation_name", "pipe_name"]
+__all__ = ["UNREAD", "Calls", "call_key", "call_names", "interface_name", "operation_name"]
+
+UNREAD = 1
+"""In the place of the operation of a call whose interface or operation is unset: key 1 is none's, which are mixed from
+two."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_PIPE = "\\pipe\\"
-
-
-def pipe_name(value: str) -> str:
-    r"""Name a pipe as it is known, ``samr`` of ``\PIPE\samr``, or ``port`` where Zeek wrote a port in its place."""
-    name = value.lower().removeprefix(_PIPE)
-    return "port" if name.isdecimal() else name
 
 
 def interface_name(value: str) -> str:
@@ -47,7 +44,7 @@ class Calls(NamedTuple):
     ----------
     source, destination : (n,) int64
     operation : (n,) int64
-        Of the interface, or the pipe where Zeek knew no interface, and the operation together.
+        Of the interface and the operation together; `UNREAD` where either is unset.
     ports : (n,) int64
         Of both ends: with them, a connection.
     """
@@ -61,15 +58,16 @@ class Calls(NamedTuple):
     def of(cls, records: Records) -> Calls:
         """Keys of records of dce_rpc.log."""
         columns = records.categories
-        endpoint, pipe = columns["endpoint"], columns["named_pipe"]
-        interface = of_categories(_spelled(endpoint, interface_name))
-        by_pipe = of_categories(_spelled(pipe, pipe_name))
-        interface = np.where(endpoint.codes == MISSING_CODE, by_pipe, interface)
-        operation = of_categories(_spelled(columns["operation"], operation_name))
+        endpoint, operation = columns["endpoint"], columns["operation"]
+        call = joined(
+            of_categories(_spelled(endpoint, interface_name)), of_categories(_spelled(operation, operation_name))
+        )
+        # Zeek itself takes the interface from the pipe where it can.
+        unread = (endpoint.codes == MISSING_CODE) | (operation.codes == MISSING_CODE)
         return cls(
             of_categories(columns["id.orig_h"]),
             of_categories(columns["id.resp_h"]),
-            joined(interface, operation),
+            np.where(unread, UNREAD, call),
             joined(*(of_integers(records.integers[f"id.{end}_p"]) for end in ("orig", "resp"))),
         )
 
@@ -91,15 +89,12 @@ def call_key(interface: str, operation: str) -> int:
 
 def call_names(records: Records, start: int, stop: int) -> Callable[[int], str]:
     """Give a function that says which call a record from `start` on is, such as ``samr SamrConnect5``."""
-    columns = [records.categories[name] for name in ("endpoint", "named_pipe", "operation")]
-    endpoint, pipe, operation = (
-        [*column.values, None] if len(column.codes[start:stop]) else [None] for column in columns
-    )
+    endpoint, operation = columns = [records.categories[name] for name in ("endpoint", "operation")]
     codes = np.stack([column.codes[start:stop] for column in columns], axis=1)
 
     def name(row: int) -> str:
-        e, p, o = codes[row]
-        interface = endpoint[e] if e != MISSING_CODE else pipe_name(pipe[p]) if p != MISSING_CODE else "unset"
-        return f"{interface} {operation[o] if o != MISSING_CODE else 'unset'}"
+        e, o = codes[row]
+        interface = endpoint.values[e] if e != MISSING_CODE else "unset"
+        return f"{interface} {operation.values[o] if o != MISSING_CODE else 'unset'}"
 
     return name

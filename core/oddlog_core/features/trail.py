@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from oddlog_core.features.calls import UNREAD
 from oddlog_core.features.keys import joined
 from oddlog_core.kernels.trails import enter, follow
 
@@ -20,8 +21,8 @@ __all__ = ["FIRST", "LOST", "Before", "Trail"]
 FIRST = 0
 """In the place of the call before it, of a call with none: key 0 is no operation's, which are mixed from two."""
 
-LOST = 1
-"""In the place of the call before it, where nothing could be remembered."""
+LOST = UNREAD
+"""In the place of the call before it, where it could not be remembered, or read."""
 
 _COLUMNS = (3, 2, 1, 2)
 # A caller that has been silent towards a host for so long begins anew.

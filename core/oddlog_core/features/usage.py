@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from oddlog_core.features.calls import UNREAD
 from oddlog_core.features.habits import Chain, Typical
 from oddlog_core.features.keys import joined
+from oddlog_core.features.trail import LOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,8 +102,10 @@ class Usage:
     def learn(cls, baseline: Sequence[Doing], window: Sequence[NDArray[np.int64]]) -> Self:
         """Learn from batches in log order, and which window each call was in."""
         doing, number = _end_to_end(baseline), np.concatenate(window)
+        read = _read(doing)
         chains, usual = {}, {}
-        for name, asked in _questions(doing).items():
+        for name in _CHAINS:
+            asked = _questions(doing.take(read[name]))[name]
             chains[name], surprise = Chain.learn(asked.contexts, asked.value)
             usual[name], _ = Typical.learn(asked.usual, surprise[:, None], _LEAST_SURPRISE)
         amounts = {}
@@ -109,8 +113,9 @@ class Usage:
         subjects = {"calls": joined(source, destination, operation), "targets": source}
         for name, contexts in _contexts(doing).items():
             # What the window came to: the last row of each subject in it.
-            _, back = np.unique(joined(subjects[name], number)[::-1], return_index=True)
-            last = np.sort(len(number) - 1 - back)
+            rows = read[name]
+            _, back = np.unique(joined(subjects[name][rows], number[rows])[::-1], return_index=True)
+            last = rows[np.sort(len(rows) - 1 - back)]
             came_to = np.log1p(getattr(doing.before, name)[last])[:, None]
             amounts[name], _ = Typical.learn([context[last] for context in contexts], came_to, _LEAST_SPREAD)
         return cls(chains, usual, amounts)
@@ -137,10 +142,13 @@ class Usage:
         contexts = _contexts(doing)
         return {name: np.expm1(self.amounts[name].expected(contexts[name])[:, 0, 0]) for name in _AMOUNTS}
 
-    def often(self, doing: Doing) -> NDArray[np.int64]:
-        """How often the baseline had each caller of an operation on its destination, and any caller, (n, 2)."""
-        asked = _questions(doing)["caller"]
-        return self.chains["caller"].often(asked.contexts, asked.value)
+    def often(self, doing: Doing) -> dict[str, NDArray[np.int64]]:
+        """How often the baseline had each call, and any in its stead, (n, 2).
+
+        ``caller`` is by this source and by any, of the operation on its destination; ``order`` is this operation and
+        any, of this source's after the one before it.
+        """
+        return {name: self.chains[name].often(asked.contexts, asked.value) for name, asked in _questions(doing).items()}
 
     def arrays(self) -> dict[str, dict[str, NDArray[Any]]]:
         """All of it, by part and name."""
@@ -158,6 +166,13 @@ class Usage:
             {name: Typical.of_arrays(parts[f"usual-{name}"]) for name in _CHAINS},
             {name: Typical.of_arrays(parts[f"amounts-{name}"]) for name in _AMOUNTS},
         )
+
+
+def _read(doing: Doing) -> dict[str, NDArray[np.int64]]:
+    """Rows that each habit is learned from: what could not be read is none; all of them, if nothing could."""
+    read = doing.calls.operation != UNREAD
+    of = {"caller": read, "order": read & (doing.before.operation != LOST), "calls": read, "targets": read | True}
+    return {name: np.flatnonzero(rows if rows.any() else ~rows) for name, rows in of.items()}
 
 
 def _end_to_end(batches: Sequence[Doing]) -> Doing:

@@ -10,6 +10,7 @@ import numpy as np
 
 from oddlog.drill.attack import Attack
 from oddlog.drill.site import HTTPS, SMB, LackingError
+from oddlog.notices import count_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -112,7 +113,7 @@ def _password_spray(scene: Scene, name: str) -> Attack:
     """One password for many accounts, on one server."""
     logons, users = scene.logons(), scene.site.users
     if len(users) < _FEWEST_USERS:
-        raise LackingError(f"ntlm records name {len(users)} accounts, and it takes {_FEWEST_USERS}")
+        raise LackingError(f"ntlm records name {count_words(len(users), 'account')}, and it takes {_FEWEST_USERS}")
     source = scene.source(set(logons["orig"]) & scene.site.inside, (), "logs on by NTLM")
     targets = scene.near(logons, source)
     target = scene.some(targets, 1, 1)[0]
@@ -294,7 +295,7 @@ def _port_scan(scene: Scene, name: str) -> Attack:
     ports = _listening(scene)
     in_use = sorted({int(port) for port in scene.site.answered["port"].unique() if port < 49152})
     if len(in_use) < _FEWEST_PORTS:
-        raise LackingError(f"{len(in_use)} ports are in use, and it takes {_FEWEST_PORTS}")
+        raise LackingError(f"only {count_words(len(in_use), 'port')} found in use, and it takes {_FEWEST_PORTS}")
     target = scene.some(frozenset().union(*ports.values()), 1, 1)[0]
     source = scene.source(_asking(scene), (target,), "calls others")
     return _scanning(scene, [(target, port) for port in in_use[:500]], source, name, scene.rng.uniform(0.05, 1))
@@ -306,7 +307,7 @@ def _host_scan(scene: Scene, name: str) -> Attack:
     source = scene.source(_asking(scene), (), "calls others")
     hosts = scene.some(scene.site.inside - {source}, 50, 200)
     if len(hosts) < _FEWEST_HOSTS:
-        raise LackingError(f"there are {len(hosts)} other hosts inside, and it takes {_FEWEST_HOSTS}")
+        raise LackingError(f"only {count_words(len(hosts), 'other host')} found inside, and it takes {_FEWEST_HOSTS}")
     port = int(scene.rng.choice(sorted(ports)))
     return _scanning(scene, [(host, port) for host in hosts], source, name, scene.rng.uniform(0.05, 1))
 

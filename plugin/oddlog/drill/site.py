@@ -65,10 +65,10 @@ class Site:
         Raises
         ------
         LackingError
-            There is no such log.
+            There is no record of such a log.
         """
         if log not in self._frames:
-            raise LackingError(f"there is no {log} log")
+            raise LackingError(f"there is no {log} record")
         return self._frames[log]
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from oddlog.notices import notices_words
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,7 +20,7 @@ def drill_lines(drill: Drill) -> Iterator[str]:
     begin, end = (datetime.fromtimestamp(moment / 1e6, UTC) for moment in (drill.begin, drill.end))
     yield (
         f"drill: attacks put among the records of {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, at "
-        f"{drill.notices_per_day:g} notices a day, the weakest first"
+        f"{notices_words(drill.notices_per_day)}, the weakest first"
         if drill.attacks
         else "drill: these logs have the makings of no attack"
     )

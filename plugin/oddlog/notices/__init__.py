@@ -1,6 +1,6 @@
 """Findings to notices: what is said, in which words, and where it is written."""
 
-from oddlog.notices.amounts import budget_words, duration_words, rarity_words, share_words
+from oddlog.notices.amounts import budget_words, count_words, duration_words, notices_words, rarity_words, share_words
 from oddlog.notices.beside import amount_words, behaviour_name, beside_words, typical_words
 from oddlog.notices.candidate import WEAK, Candidate, by_clock
 from oddlog.notices.finding import Finding
@@ -29,10 +29,12 @@ __all__ = [
     "beside_words",
     "budget_words",
     "by_clock",
+    "count_words",
     "duration_words",
     "json_line",
     "message",
     "notice_ids",
+    "notices_words",
     "rarity_words",
     "reason_words",
     "share_words",

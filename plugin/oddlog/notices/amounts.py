@@ -8,10 +8,12 @@ from oddlog_core.budget import LOOSEST, TIGHTEST
 
 __all__ = [
     "about",
+    "as_odd_words",
     "budget_words",
     "byte_words",
     "count_words",
     "duration_words",
+    "notices_words",
     "number_words",
     "rarity_words",
     "roughly",
@@ -82,8 +84,20 @@ def rarity_words(days: float, *, at_least: bool = False) -> str:
         return "once in over 10 years"
     if days >= 1.5:
         return f"once in {days:,.0f} days"
-    often = 1 / days
-    return f"about {often:,.0f} times a day" if often >= 1.5 else "about once a day"
+    often = f"{1 / days:,.0f}"
+    return {"1": "about once a day", "2": "about twice a day"}.get(often, f"about {often} times a day")
+
+
+def as_odd_words(days: float) -> str:
+    """Rarity of what is not rare: how many are as odd in one of the baseline's days."""
+    often = f"{1 / days:,.0f}"
+    number = {"1": "one", "2": "two"}.get(often, often)
+    return f"An ordinary day has about {number} as odd as this"
+
+
+def notices_words(a_day: float) -> str:
+    """A budget of notices."""
+    return f"{a_day:,.10g} notice{'s' * (a_day != 1)} a day"
 
 
 def budget_words(notices_per_day: float, days: float) -> str:
@@ -92,7 +106,7 @@ def budget_words(notices_per_day: float, days: float) -> str:
     pace = (
         f"up to {TIGHTEST:g} times as rare where its log lately told of much, down to 1/{1 / LOOSEST:g} where of little"
     )
-    return f"{notices_per_day:g} notices a day: a finding is what the detector's baseline shows {often}; {pace}"
+    return f"{notices_words(notices_per_day)}: a finding is what the detector's baseline shows {often}; {pace}"
 
 
 def share_words(share: float) -> str:

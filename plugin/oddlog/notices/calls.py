@@ -37,13 +37,14 @@ def _clause(reason: Reason) -> Clause:
     verb, what = _COUNTED.get(reason.field, ("had", reason.field.removesuffix("s")))
     if not isinstance(reason.seen, float):
         return Clause(reason.field, f"{verb} {plain(reason.seen)} {what}s", None, reason.share)
-    usual = None
+    usual, only = None, ""
     if isinstance(reason.expected, float):
         usual = number_words(roughly(reason.expected))
         if usual == number_words(reason.seen):
             usual = f"{reason.expected:.1f}"
         usual = f"about {usual}"
-    return Clause(reason.field, f"{verb} {count_words(reason.seen, what)}", usual, reason.share)
+        only = "only " * (reason.seen < reason.expected)
+    return Clause(reason.field, f"{verb} {only}{count_words(reason.seen, what)}", usual, reason.share)
 
 
 def sentence(finding: Finding, said: Sequence[Clause]) -> str:

@@ -82,6 +82,7 @@ def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Fi
     source, target, port = (next(iter(found)) if len(found) == 1 else None for found in ends.values())
     length = duration_words((chain.links[-1].clock - chain.links[0].clock) / 1e6)
     rarest, at_least = max((float(link["rarity"]), bool(link["at_least"])) for link in links)
+    alone = f"the rarest alone comes {rarity_words(rarest, at_least=at_least)}" if rarest >= 1 else "none is rare alone"
     return Finding(
         log=last.log,
         detector="incident",
@@ -104,8 +105,8 @@ def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Fi
         reasons=(),
         bundle=last.bundle,
         name=f"{chain.anchor} {last.id}",
-        said=f"{_subject(chain.anchor)} {count_words(len(links), 'odd thing')} within {length}; the rarest alone comes "
-        f"{rarity_words(rarest, at_least=at_least)}. {_steps(links, len(links))}",
+        said=f"{_subject(chain.anchor)} {count_words(len(links), 'odd thing')} within {length}; {alone}. "
+        f"{_steps(links, len(links))}",
         n=len(links),
         links=tuple(links),
     )

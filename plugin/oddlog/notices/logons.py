@@ -18,6 +18,7 @@ __all__ = ["clauses", "sentence"]
 
 _OUTCOMES = {"T": "success", "F": "failure", None: "outcome not logged"}
 _VERBS: dict[object, str] = {True: "logged on", False: "failed to log on"}
+_ENDED: dict[object, str] = {True: "succeeded", False: "failed", None: "had no known outcome"}
 # The hours say more than the names: the afternoon is over at 14:00.
 _HOURS = {
     "late_night": "22:00-02:00",
@@ -135,7 +136,7 @@ def _failures(reason: Reason) -> str:
     what, _, window = reason.field.partition(" in ")
     if not isinstance(reason.seen, float):
         return f"{plain(reason.seen)} of the logons from it in {window} had no success"
-    last = f"{number_words(reason.seen)} of the last {number_words(reason.of or 0)} logons from it in {window}"
+    last = f"{number_words(reason.seen)} of the last {_counted(reason.of or 0, 'logon')} from it in {window}"
     return f"{last} {'failed' if what == 'failures' else 'had no success'}"
 
 
@@ -153,17 +154,20 @@ def _named(reason: Reason, finding: Finding) -> str:
         "workstation": (source, "called itself", "hostname"),
         "server": (host, "called itself", "server_nb_computer_name", "server_dns_computer_name"),
         "domain": (who, "named the domain", "domainname"),
-        "outcome": (who, "had the outcome", "success"),
+        "outcome": (who, "", "success", "status"),
     }[reason.field]
     value = next((finding.record[field] for field in fields if finding.record.get(field) is not None), None)
-    if isinstance(value, bool):
-        value = "success" if value else "failure"
-    subject, value = plain(subject), plain(value or "nothing")
-    return f"{subject} {did} {value} {_of(reason)}" if reason.seen else f"{subject} never {did} {value} before"
+    if reason.field == "outcome":
+        did = _ENDED[value] if value in _ENDED else f"had the outcome {plain(value)}"
+    else:
+        did = f"{did} {plain(value or 'nothing')}"
+    return f"{plain(subject)} {did} {_of(reason)}" if reason.seen else f"{plain(subject)} never {did} before"
 
 
 def _of(reason: Reason) -> str:
     """How often the baseline had it."""
+    if reason.field == "together":
+        return f"in only {number_words(float(reason.seen or 0))} of all {number_words(reason.of or 0)} logons before"
     return f"only {number_words(float(reason.seen or 0))} of {_counted(reason.of or 0, 'time')} before"
 
 

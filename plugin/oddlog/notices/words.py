@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from oddlog_core.detectors.novelty import NoveltyDetector
 
 from oddlog.notices import calls, connections, flows, logons, operations, sessions
-from oddlog.notices.amounts import rarity_words
+from oddlog.notices.amounts import as_odd_words, rarity_words
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -65,6 +65,6 @@ def message(finding: Finding, *, how_rare: bool = True) -> str:
         return str(speaker.sentence(finding, said))
     once = rarity_words(finding.rarity, at_least=finding.at_least)
     # 'About twice a day' by itself would read as what this host does.
-    often = f"{once[0].upper()}{once[1:]}." if finding.rarity >= 1 else f"The baseline shows one as odd {once}."
+    often = f"{once[0].upper()}{once[1:]}." if finding.rarity >= 1 else f"{as_odd_words(finding.rarity)}."
     less = f" Less certain: {', '.join(_CAVEATS[caveat] for caveat in finding.caveats)}." if finding.caveats else ""
     return f"{speaker.sentence(finding, said)}{less} {often}"

@@ -108,7 +108,9 @@ def test_an_odd_host_is_told_of_before_its_window_closes_at_the_record_that_deci
         answer(DETECTOR, batches_cut(attack, [n / len(attack)])[:1], threshold) for n in (told.record, told.record + 1)
     )
     assert before.scores[0].score < threshold <= upto.scores[0].score
-    assert {reason.field for reason in told.reasons} == {*COUNTS}
+    # What is still too few may come.
+    assert told.reasons
+    assert all(reason.field in COUNTS and reason.seen > reason.expected for reason in told.reasons)
 
 
 def test_a_host_that_did_less_than_usual_is_told_of_when_its_window_closes():

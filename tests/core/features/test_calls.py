@@ -8,23 +8,7 @@ from baselines import anew, inventions, records
 from hypothesis import given
 from hypothesis import strategies as st
 from inventions import CUTS, pieces
-from oddlog_core.features.calls import (
-    Calls,
-    call_key,
-    call_names,
-    interface_name,
-    operation_name,
-    pipe_name,
-)
-
-
-@pytest.mark.parametrize(
-    ("value", "name"),
-    [("\\PIPE\\samr", "samr"), ("\\pipe\\lsass", "lsass"), ("winreg", "winreg"), ("49674", "port"), ("135", "port")],
-)
-def test_a_pipe_is_known_by_its_name_in_either_case_and_a_port_is_none(value, name):
-    assert pipe_name(value) == name
-
+from oddlog_core.features.calls import UNREAD, Calls, call_key, call_names, interface_name, operation_name
 
 UUID = "9f6c78ef-fce5-42fa-abea-3e7df91921dc"
 
@@ -48,16 +32,19 @@ def test_spelling_does_not_change_a_key():
             [
                 {"endpoint": "samr", "operation": "SamrConnect5", "named_pipe": "\\PIPE\\samr"},
                 {"endpoint": "SAMR", "operation": "samrconnect5", "named_pipe": "49674"},
-                {"operation": "SamrConnect5", "named_pipe": "\\pipe\\SAMR"},
                 {"endpoint": "samr", "operation": "SamrConnect"},
                 {"endpoint": "lsarpc", "operation": "SamrConnect5"},
-                {},
             ],
         )
     )
-    same, again, by_pipe, other, elsewhere, unset = calls.operation.tolist()
-    assert same == again == by_pipe == call_key("samr", "samrconnect5")
-    assert len({same, other, elsewhere, unset}) == 4
+    same, again, other, elsewhere = calls.operation.tolist()
+    assert same == again == call_key("samr", "samrconnect5")
+    assert len({same, other, elsewhere}) == 3
+
+
+@pytest.mark.parametrize("row", [{}, {"endpoint": "samr"}, {"operation": "SamrConnect5", "named_pipe": "samr"}])
+def test_a_call_without_interface_or_operation_was_not_read(row):
+    assert Calls.of(records("dce_rpc", [row])).operation.tolist() == [UNREAD]
 
 
 def test_a_call_is_named_as_the_log_has_it():
@@ -67,16 +54,14 @@ def test_a_call_is_named_as_the_log_has_it():
             {"endpoint": "drsuapi", "operation": "DRSGetNCChanges", "named_pipe": "49674"},
             {"operation": "NetrSessionEnum", "named_pipe": "\\PIPE\\srvsvc"},
             {"endpoint": "IWbemFetchSmartEnum interface"},
-            {"named_pipe": "135"},
             {},
         ],
     )
-    name = call_names(log, 1, 5)
-    assert [call_names(log, 0, 5)(0), *map(name, range(4))] == [
+    name = call_names(log, 1, 4)
+    assert [call_names(log, 0, 4)(0), *map(name, range(3))] == [
         "drsuapi DRSGetNCChanges",
-        "srvsvc NetrSessionEnum",
+        "unset NetrSessionEnum",
         "IWbemFetchSmartEnum interface unset",
-        "port unset",
         "unset unset",
     ]
 
@@ -91,5 +76,5 @@ def test_keys_are_the_same_however_the_log_is_cut(log, cuts):
 
 @given(st.text(max_size=12))
 def test_any_text_has_a_name(text):
-    for name in (pipe_name, interface_name, operation_name):
+    for name in (interface_name, operation_name):
         assert isinstance(name(text), str)

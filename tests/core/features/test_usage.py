@@ -87,7 +87,10 @@ def test_how_often_is_what_the_baseline_had():
     doing, _ = judged(
         session(LATER, "desk0", "other1", "Query") + session(LATER + HOUR // 2, "desk9", "server", "Logon")
     )
-    assert USAGE.often(doing).tolist() == [[N_HOURS, N_HOURS], [N_HOURS, N_DESKS * N_HOURS]]
+    often = {name: counts.tolist() for name, counts in USAGE.often(doing).items()}
+    assert often["caller"] == [[N_HOURS, N_HOURS], [N_HOURS, N_DESKS * N_HOURS]]
+    # desk0 begins at three servers every hour, desk9 never without the usual two calls before.
+    assert often["order"] == [[2 * N_HOURS, 3 * N_HOURS], [0, N_HOURS]]
 
 
 def test_numbers_are_judged_by_what_a_window_usually_comes_to():

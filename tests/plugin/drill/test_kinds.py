@@ -109,4 +109,4 @@ def test_what_a_missing_log_would_tell_is_left_out_with_the_reason(hours, log, m
             assert log not in attack.records
         except LackingError as error:
             lacking[name] = str(error)
-    assert lacking == dict.fromkeys(sorted(missing, key=list(KINDS).index), f"there is no {log} log")
+    assert lacking == dict.fromkeys(sorted(missing, key=list(KINDS).index), f"there is no {log} record")

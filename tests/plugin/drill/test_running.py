@@ -31,7 +31,7 @@ def test_a_password_spray_is_found_and_what_needs_conn_records_is_not_tried(dril
     spray = by_name["password spray"]
     assert (spray.found, spray.tried) == (2, 2)
     assert spray.notes["Odd_NTLM_Logon"] >= 2
-    assert drilled.left_out["beacon"] == "there is no conn log"
+    assert drilled.left_out["beacon"] == "there is no conn record"
     assert {*by_name, *drilled.left_out} == set(KINDS)
 
 

@@ -24,12 +24,28 @@ def odd_operation(make_finding):
 
 
 def test_a_sensitive_operation_is_told_with_who_may_and_what_it_is_known_for(odd_operation):
-    order = Reason("order", "drsuapi DRSGetNCChanges", "drsuapi DRSBind", 0.3)
-    also = Reason("order", "drsuapi DRSBind", None, 0.1)
+    order = Reason("order after drsuapi DRSBind", "drsuapi DRSGetNCChanges", 0.0, 0.3, 12.0)
+    also = Reason("order", "drsuapi DRSBind", 0.0, 0.1, 40.0)
     assert message(odd_operation(DCSYNC, order, also)) == (
         "10.20.5.31 called drsuapi DRSGetNCChanges on 10.20.0.10:49674: only domain controllers (2 hosts, 41 times) do "
-        "that here. Known from attacks: DCSync (T1003.006). Also: called drsuapi DRSBind: nobody begins like that "
-        "here. Once in 90 days."
+        "that here. Known from attacks: DCSync (T1003.006). Also: called drsuapi DRSBind: it never began so before. "
+        "Once in 90 days."
+    )
+
+
+def test_a_reason_that_several_calls_have_is_told_once_and_which_of_them_is_known_from_attacks(odd_operation):
+    calls = ("IObjectExporter ServerAlive2", "IObjectExporter SimplePing", "IRemUnknown2 RemQueryInterface")
+    began = [Reason("order", call, 0.0, 0.3, 40.0) for call in calls]
+    known = Reason("id.orig_h", "IDispatch GetIDsOfNames", 82.0, 0.01, 580.0)
+    assert message(odd_operation(*began, known)).startswith(
+        "10.20.5.31 called IObjectExporter ServerAlive2, IObjectExporter SimplePing and IRemUnknown2 RemQueryInterface "
+        "on 10.20.0.10:49674: it never began so before. Known from attacks: activating a DCOM object (T1021.003), by "
+        "IDispatch GetIDsOfNames. Once"
+    )
+    counted = [Reason("order", call, 4.0, 0.5, 40.0) for call in calls[:2]]
+    assert message(odd_operation(*counted)).startswith(
+        "10.20.5.31 called IObjectExporter ServerAlive2 on 10.20.0.10:49674: it began so only 4 of 40 times before. "
+        "Also: called IObjectExporter SimplePing: it began so only 4 of 40 times before. Once"
     )
 
 
@@ -47,7 +63,12 @@ def test_a_sensitive_operation_is_told_with_who_may_and_what_it_is_known_for(odd
             "called samr SamrX: 3 of 812 such calls there were its own",
         ),
         (Reason("id.orig_h", "samr SamrX", 0.0, 1.0, 0.0), "called samr SamrX: never before on this host"),
-        (Reason("order", "samr A", "samr B", 1.0), "called samr A: never after samr B before"),
+        (Reason("order after samr B", "samr A", 0.0, 1.0), "called samr A: after samr B it never did so before"),
+        (
+            Reason("order after samr B", "samr A", 5.0, 1.0, 1100.0),
+            "called samr A: after samr B it did so only 5 of 1,100 times before",
+        ),
+        (Reason("order", "samr A", 1.0, 1.0, 812.0), "called samr A: it began so only 1 of 812 times before"),
         (Reason("calls of samr A", 256.0, 2.9, 1.0), "called samr A 256 times or more (usually about 3)"),
         (Reason("targets", 64.0, 2.0, 1.0), "called 64 hosts or more (usually about 2)"),
     ],
@@ -68,7 +89,7 @@ def test_numbers_are_told_with_what_is_usual(odd_operation):
 
 
 def test_the_technique_stands_in_sub_and_by_itself_as_an_explanation_only(odd_operation):
-    service = Reason("order", "svcctl CreateServiceW", "svcctl OpenSCManagerW", 0.9)
+    service = Reason("order after svcctl OpenSCManagerW", "svcctl CreateServiceW", 0.0, 0.9)
     said = json.loads(json_line(odd_operation(service), 0))
     assert (
         said["sub"]

@@ -118,6 +118,7 @@ def test_weak_findings_that_chain_are_an_incident_together():
     line = json.loads(json_line(incident, 3600.0))
     assert line["n"] == len(line["oddlog"]["chain"]) == incident.n
     assert line["msg"].startswith(f"From 10.0.0.1 {incident.n} odd things within ")
+    assert "; none is rare alone. 00:00:00 " in line["msg"]
 
 
 def test_a_finding_that_is_rarer_than_the_incident_is_not_kept_for_later():
@@ -134,6 +135,7 @@ def test_an_incident_is_at_least_as_rare_as_its_rarest_link():
     _, incident, *_ = said(queue(CHAINS), [candidate(9, rarity=500.0, target="10.0.0.9"), *weak])
     assert (incident.note, incident.clock) == ("Incident", 10)
     assert incident.rarity == 500.0
+    assert "; the rarest alone comes once in 500 days. " in incident.said
 
 
 def test_weak_findings_far_apart_are_nothing():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oddlog.notices import message, rarity_words, reason_words
-from oddlog.notices.amounts import byte_words, count_words, duration_words, roughly
+from oddlog.notices.amounts import budget_words, byte_words, count_words, duration_words, roughly
 from oddlog_core.detectors.contract import Reason
 
 
@@ -69,6 +69,7 @@ def test_no_amount_is_told_with_an_exponent_or_a_sign(value):
     [
         (1e-3, "about 1,000 times a day"),
         (0.25, "about 4 times a day"),
+        (0.5, "about twice a day"),
         (0.9, "about once a day"),
         (1.4, "about once a day"),
         (90.0, "once in 90 days"),
@@ -78,6 +79,26 @@ def test_no_amount_is_told_with_an_exponent_or_a_sign(value):
 )
 def test_rarity_is_told_in_days(days, words):
     assert rarity_words(days) == words
+
+
+@pytest.mark.parametrize(
+    ("rarity", "often"),
+    [
+        (1 / 16, "An ordinary day has about 16 as odd as this."),
+        (0.5, "An ordinary day has about two as odd as this."),
+        (0.9, "An ordinary day has about one as odd as this."),
+        (1.0, "About once a day."),
+    ],
+)
+def test_what_is_not_rare_is_told_by_how_many_are_as_odd(make_finding, rarity, often):
+    assert message(make_finding(reasons=(sent(1.2e9, 40_000.0),), rarity=rarity)).endswith(f"about 40 kB. {often}")
+
+
+@pytest.mark.parametrize(
+    ("a_day", "words"), [(20.0, "20 notices"), (1.0, "1 notice"), (0.1, "0.1 notices"), (1e6, "1,000,000 notices")]
+)
+def test_a_budget_is_told_as_a_person_would(a_day, words):
+    assert budget_words(a_day, 1.0).startswith(f"{words} a day: ")
 
 
 def test_the_message_reads_as_the_design_promises(make_finding):
@@ -229,6 +250,9 @@ def habit(field, seen, share=0.3, of=431.0):
          "alice never logged on to 203.0.113.9 from 10.2.4.17 before."),
         ((habit("source_of_user", 3.0),), "alice logged on from 10.2.4.17 only 3 of 431 times before."),
         ((Reason("user from this source", "new", "known", 0.4),), "alice never logged on from 10.2.4.17 before."),
+        ((habit("together", 2.0),),
+         "alice logged on to 203.0.113.9 from 10.2.4.17 in only 2 of all 431 logons before."),
+        ((habit("failures in 10 min", 1.0, of=1.0),), "1 of the last 1 logon from it in 10 min failed."),
         ((habit("no success in 60 min", 5.0, of=7.0),), "5 of the last 7 logons from it in 60 min had no success."),
         ((Reason("failure share in 10 min", "most", "none", 0.4),),
          "most of the logons from it in 10 min had no success."),
@@ -240,7 +264,7 @@ def habit(field, seen, share=0.3, of=431.0):
         ((habit("workstation", 0.0),), "10.2.4.17 never called itself KALI before."),
         ((habit("server", 1.0, of=9.0),), "203.0.113.9 called itself FILE only 1 of 9 times before."),
         ((habit("domain", 0.0),), "alice never named the domain WORKGROUP before."),
-        ((habit("outcome", 2.0),), "alice had the outcome failure only 2 of 431 times before."),
+        ((habit("outcome", 2.0),), "alice failed only 2 of 431 times before."),
         ((habit("source_of_user", 0.0), Reason("id.resp_p", "135", "445", 0.3)),
          "alice never logged on from 10.2.4.17 before. Unusual: port 135 (usually 445)."),
     ],
@@ -251,6 +275,19 @@ def test_habits_of_logons_are_told_in_a_sentence_each(make_finding, reasons, sai
     start = "alice failed to log on from 10.2.4.17 to 203.0.113.9:443 by NTLM. "
     assert message(finding) == f"{start}{said} Once in 90 days."
     assert all(reason_words(reason, finding) for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ({"success": True}, "succeeded"),
+        ({}, "had no known outcome"),
+        ({"status": "WRONG_PASSWORD"}, "had the outcome WRONG_PASSWORD"),
+    ],
+)
+def test_an_outcome_is_told_as_a_verb_or_as_an_old_log_has_it(make_finding, outcome, words):
+    finding = make_finding("ntlm", (habit("outcome", 0.0),), record={"username": "alice", **outcome})
+    assert f"alice never {words} before." in message(finding)
 
 
 def test_an_event_of_a_host_is_told_by_its_number(make_finding):
@@ -271,6 +308,11 @@ def test_a_host_of_many_calls_is_compared_with_hosts_like_it(make_finding):
         "10.2.4.17 called 13 hosts by DCE-RPC from 09:00 to 09:52 UTC; about 3 is usual for hosts like it. "
         "Also: made 72 calls (usually about 26). Once in 90 days."
     )
+
+
+def test_a_count_below_the_usual_is_told_as_such(make_finding):
+    words = reason_words(Reason("calls of one operation", 5.0, 22.0, 1.0), make_finding("dce_rpc"))
+    assert words == "called one operation only 5 times (usually about 22)"
 
 
 def test_a_usual_count_that_rounds_to_what_was_seen_keeps_a_decimal(make_finding):
