@@ -1,7 +1,8 @@
 """What scans and spoofed sources do to a watch's memory: `python benchmarks/live_memory.py [RECORDS]`, of each kind.
 
 Distinct sources and distinct destinations of one source in conn.log, distinct user names of one source in ntlm.log,
-distinct callers in dce_rpc.log; one after the other, in one watch.
+distinct callers in dce_rpc.log, all within ten minutes; then, four a second, records of each log that have nothing in
+common, with names of 300 characters. One after the other, in one watch.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ def conn(number: int, moment: float, end: str) -> dict[str, Any]:
     return {**base(number, moment), f"id.{end}_h": address(number), **traffic, "orig_pkts": 1, "resp_pkts": 0}
 
 
+def new(number: int) -> dict[str, Any]:
+    return {"id.orig_h": address(number), "id.resp_h": address(7 * number), "id.resp_p": number % 65536}
+
+
 KINDS: dict[str, tuple[str, Callable[[int, float], dict[str, Any]]]] = {
     "sources": ("conn", lambda number, moment: conn(number, moment, "orig")),
     "destinations of one source": ("conn", lambda number, moment: conn(number, moment, "resp")),
@@ -45,26 +50,35 @@ KINDS: dict[str, tuple[str, Callable[[int, float], dict[str, Any]]]] = {
         "dce_rpc",
         lambda number, moment: {**base(number, moment), "id.orig_h": address(number), "operation": "SamrConnect5"},
     ),
+    "connections that are all new": ("conn", lambda number, moment: conn(number, moment, "resp") | new(number)),
+    "logons that are all new": (
+        "ntlm",
+        lambda number, moment: {**base(number, moment), **new(number), "username": f"user{number}".ljust(300, "x")},
+    ),
+    "calls that are all new": (
+        "dce_rpc",
+        lambda number, moment: {**base(number, moment), **new(number), "endpoint": f"e{number}", "operation": "o"},
+    ),
 }
+A_SECOND = 4
 
 
 def main(n: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "logs").mkdir()
-        # A scan is odd at every record; this is about memory, not about notices.
-        watch = Watch(folder, notices_per_day=1e-9)
+        watch = Watch(folder)
         print(f"limit 600 MB; at the start {watch.now['rss']:.0f} MB")
-        done = 0
-        for number, (name, (log, record)) in enumerate(KINDS.items()):
+        done, moment = 0, 1_700_000_000.0
+        for name, (log, record) in KINDS.items():
+            # All of a kind within ten minutes, or as long as that takes.
+            step = 1 / A_SECOND if "all new" in name else 600 / n
             path = folder / "logs" / f"{log}.log"
             for first in range(0, n, BLOCK):
-                # All of a kind within ten minutes.
-                moments = (1_700_000_000 + 600 * (number + i / n) for i in range(first, first + BLOCK))
                 with path.open("a") as file:
-                    lines = (json.dumps(record(first + i, moment)) for i, moment in enumerate(moments))
+                    lines = (json.dumps(record(first + i, moment + i * step)) for i in range(BLOCK))
                     file.write("".join(f"{line}\n" for line in lines))
-                done += BLOCK
+                done, moment = done + BLOCK, moment + BLOCK * step
                 now = watch.until(done)
                 if (first + BLOCK) % (n // 4) == 0:
                     evicted = f"{now['evicted']:,.0f} evicted"

@@ -114,6 +114,14 @@ class OpenChains:
     of: dict[str, list[Link]] = field(default_factory=dict)
     evicted: int = 0
 
+    def forget(self, until: int) -> None:
+        """Let go of the chains added to least recently, as long as their latest links are of no later moment."""
+        while self.of:
+            anchor, links = next(iter(self.of.items()))
+            if links[-1].clock > until:
+                break
+            del self.of[anchor]
+
     def export(self) -> dict[str, Any]:
         """State as a tree of dicts, lists, numbers and strings."""
         return {"of": {anchor: [[*link[:-1], link.about()] for link in links] for anchor, links in self.of.items()}}

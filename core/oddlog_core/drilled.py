@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Drill", "Drilled"]
+__all__ = ["Drill", "Drilled", "is_strange"]
+
+# Share of a site's records that are findings: in offices that bundles knew it was 0.4 % at most, attacks and all, in
+# others 3 and 34 %.
+_STRANGE = 0.02
+
+
+def is_strange(own: int, odd: int) -> bool:
+    """Whether so many of a site's own records are odd that the bundle must have learned from others."""
+    return odd > _STRANGE * own
 
 
 class Drilled(msgspec.Struct, frozen=True):
@@ -44,6 +53,8 @@ class Drill(msgspec.Struct, frozen=True):
         The weakest first.
     left_out : dict of str to str
         Attacks that these logs have not the makings of, and what is missing.
+    own, odd : int
+        Records that attacks were put among, and how many findings there were without any attack.
     """
 
     notices_per_day: float
@@ -52,3 +63,10 @@ class Drill(msgspec.Struct, frozen=True):
     seed: int
     attacks: list[Drilled]
     left_out: dict[str, str]
+    own: int = 0
+    odd: int = 0
+
+    @property
+    def strange(self) -> bool:
+        """Whether the bundle must have learned from other logs than these."""
+        return is_strange(self.own, self.odd)

@@ -149,20 +149,20 @@ def in_order(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Candidate | Non
     # No moment is before this one; and the clock.
     floor = now = 0
     for outcome in outcomes:
-        held.sort(key=by_clock)
         if outcome.fell:
-            due, held = held, []
-        else:
-            passed = sum(candidate.clock < outcome.since for candidate in held)
-            due, held = held[:passed], held[passed:]
-        for candidate in due:
-            yield max(candidate.clock, floor), candidate
-        if outcome.fell:
-            floor = max(floor, now, *(candidate.clock for candidate in due[-1:]))
-        held += outcome.candidates
-        now = outcome.until
-        yield max(outcome.since, floor), None
-    for candidate in sorted(held, key=by_clock):
+            for candidate in held:
+                yield max(candidate.clock, floor), candidate
+            floor = max(floor, now, *(candidate.clock for candidate in held[-1:]))
+            held = []
+        now, coming = outcome.until, heapq.merge(held, outcome.candidates, key=by_clock)
+        held = []
+        for candidate in coming:
+            if candidate.clock < now:
+                yield max(candidate.clock, floor), candidate
+            else:
+                held.append(candidate)
+        yield max(now, floor), None
+    for candidate in held:
         yield max(candidate.clock, floor), candidate
     yield max([now, floor, *(candidate.clock for candidate in held)]), None
 

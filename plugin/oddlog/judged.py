@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from oddlog_core.quality import CAVEATS
 from oddlog.notices import Candidate, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
     from oddlog_core.bundle import Trained
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from oddlog.logs import Batch
 
 __all__ = ["SCORES", "WRITTEN", "Judged"]
+
+# Candidates that are made together: few enough that a link, which keeps them all, takes little with it.
+_TOGETHER = 128
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 SCORES = pa.schema(
@@ -110,8 +113,10 @@ class Judged:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCORES)
 
-    def candidates(self, told: NDArray[np.bool_]) -> list[Candidate]:
-        """Some scores as candidates, which hold on to their own records and to no other of the batch.
+    def candidates(self, told: NDArray[np.bool_]) -> Iterator[Candidate]:
+        """Some scores as candidates, by clock, made some at a time: a flood has every record of a batch odd.
+
+        They hold on to the records that were made with them, and to no other of the batch.
 
         Parameters
         ----------
@@ -119,75 +124,127 @@ class Judged:
             Which scores.
         """
         chosen = np.flatnonzero(told)
-        if not len(chosen):
-            return []
-        rows = np.unique(self.scored.row[chosen])
-        rows = rows[rows >= 0]
-        records = _records(self.batch.take(rows)) if self.batch is not None else []
-        of_row = dict(zip(rows.tolist(), records, strict=True))
-        detector = self.trained.detector
-        few = replace(
+        chosen = chosen[np.argsort(self.scored.clock[chosen], kind="stable")]
+        for start in range(0, len(chosen), _TOGETHER):
+            yield from self._some(chosen[start : start + _TOGETHER]).candidates()
+
+    def _some(self, chosen: NDArray[np.int64]) -> _Some:
+        detector, scored = self.trained.detector, self.scored
+        row = scored.row[chosen]
+        if scored.host is not None and not detector.tells_records:
+            row = np.full(len(chosen), -1)
+        rows = np.unique(row[row >= 0])
+        believed = self.believed if scored.host is None else None
+        of_them = replace(
             self,
-            scored=detector.kept(replace(self.scored, odd=told), chosen),
+            scored=detector.kept(replace(scored, odd=np.ones(len(scored.odd), np.bool_)), chosen),
             p_value=self.p_value[chosen],
             rarity=self.rarity[chosen],
             batch=None,
-            believed=None,
+            believed=None if believed is None else (believed[0][row], believed[1][row]),
         )
-        odd = [None] * len(chosen) if detector.threshold is None else self.scored.odd[chosen].tolist()
-        caveats = map(self._caveats, chosen.tolist())
-        return [few._candidate(i, *of_it, of_row) for i, of_it in enumerate(zip(odd, caveats, strict=True))]
+        odd = [None] * len(chosen) if detector.threshold is None else scored.odd[chosen].tolist()
+        batch = self.batch.take(rows) if self.batch is not None and len(rows) else None
+        return _Some(of_them, batch, odd, np.where(row >= 0, np.searchsorted(rows, row), -1).tolist())
+
+
+@dataclass(slots=True)
+class _Some:
+    """Scores of a batch with what tells of them, of which nothing is made before it is asked for.
+
+    Attributes
+    ----------
+    judged : Judged
+        Of these scores alone.
+    batch : Batch or None
+        Their records, until these are made.
+    odd : list of bool or None
+    record : list of int
+        Which record each is told of by; -1 of a host-window that is told of by itself.
+    """
+
+    judged: Judged
+    batch: Batch | None
+    odd: Sequence[bool | None]
+    record: Sequence[int]
+    _records: Sequence[dict[str, Any]] = ()
+    _findings: dict[int, Finding] = field(default_factory=dict)
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Each of them."""
+        one, scored = self.judged, self.judged.scored
+        detector, hosts = one.trained.detector, scored.host
+        since = [None] * len(self.odd) if scored.since is None else scored.since.tolist()
+        known = zip(scored.clock.tolist(), one.rarity.tolist(), self.odd, since, scored.final.tolist(), strict=True)
+        ends = list(zip(*map(self._column, ("id.orig_h", "id.resp_h", "id.resp_p")), strict=True))
+        for i, (clock, rarity, odd, begun, final) in enumerate(known):
+            at = self.record[i]
+            orig_h, resp_h, resp_p = ends[at] if at >= 0 else (hosts[i] or None if hosts else None, None, None)
+            record, tell = partial(self._record, i), partial(self._finding, i)
+            yield Candidate(
+                detector.note,
+                detector.name,
+                one.log,
+                clock,
+                rarity,
+                odd,
+                orig_h,
+                resp_h,
+                resp_p,
+                record,
+                tell,
+                begun,
+                final,
+                one.trained.calibration.supported,
+            )
+
+    def _column(self, name: str) -> list[Any]:
+        """A field of each record."""
+        if self.batch is None:
+            return []
+        return _values(self.batch.table[name]) if name in self.batch.table.schema.names else [None] * len(self.batch)
+
+    def _record(self, i: int) -> dict[str, Any]:
+        """The fields that are set of the record that one score is told of by."""
+        if self.record[i] < 0:
+            return {}
+        if self.batch is not None:
+            # The batch's own dictionaries, of all its names, are not held on to.
+            self._records, self.batch = _records(self.batch), None
+        return self._records[self.record[i]]
+
+    def _finding(self, i: int) -> Finding:
+        """One score as it is told of, be it as a finding, as a link, or both."""
+        if i not in self._findings:
+            self._findings[i] = self._told(i)
+        return self._findings[i]
 
     def _caveats(self, i: int) -> tuple[str, ...]:
-        if self.scored.host is not None or self.believed is None:
+        if self.judged.believed is None:
             return ()
-        holds = self.believed[1][self.scored.row[i]].tolist()
+        holds = self.judged.believed[1][i].tolist()
         return tuple(name for name, held in zip(CAVEATS, holds, strict=True) if held)
 
-    def _candidate(
-        self, i: int, odd: bool | None, caveats: tuple[str, ...], of_row: Mapping[int, dict[str, Any]]
-    ) -> Candidate:
-        detector, scored = self.trained.detector, self.scored
-        host = None if scored.host is None else scored.host[i] or None
-        # A window is told of by the record that decided it, or by itself.
-        by_itself = scored.host is not None and not (detector.tells_records and scored.row[i] >= 0)
-        record = {} if by_itself else of_row[int(scored.row[i])]
-        return Candidate(
-            detector.note,
-            detector.name,
-            self.log,
-            int(scored.clock[i]),
-            float(self.rarity[i]),
-            odd,
-            host if by_itself else record.get("id.orig_h"),
-            record.get("id.resp_h"),
-            record.get("id.resp_p"),
-            record,
-            # Told as a finding, as a link, or both.
-            cache(partial(self._finding, i, host if by_itself else None, record, caveats)),
-            int(scored.since[i]) if scored.since is not None else None,
-            bool(scored.final[i]),
-            self.trained.calibration.supported,
-        )
-
-    def _finding(self, i: int, host: str | None, record: dict[str, Any], caveats: tuple[str, ...]) -> Finding:
+    def _told(self, i: int) -> Finding:
         """What is told of a record or, without one, of a host's window."""
-        one, scored, rarity = self.trained, self.scored, float(self.rarity[i])
+        judged, scored, record = self.judged, self.judged.scored, self._record(i)
+        one, log, rarity = judged.trained, judged.log, float(judged.rarity[i])
+        host = None if scored.host is None else scored.host[i] or None
         supported = one.calibration.supported
         since = 0 if scored.since is None else int(scored.since[i])
         return Finding(
-            log=self.log,
+            log=log,
             detector=one.detector.name,
             note=one.detector.note,
             clock=int(scored.clock[i]),
             ts=record["ts"] if record else since,
             uid=record.get("uid"),
-            orig_h=record.get("id.orig_h", host),
+            orig_h=record.get("id.orig_h") if record else host,
             orig_p=record.get("id.orig_p"),
             resp_h=record.get("id.resp_h"),
             resp_p=record.get("id.resp_p"),
             # NTLM and DCE-RPC come over TCP, and their logs do not say so.
-            proto="tcp" if self.log in {"ntlm", "dce_rpc"} and record else record.get("proto"),
+            proto="tcp" if log in {"ntlm", "dce_rpc"} and record else record.get("proto"),
             service=record.get("service"),
             username=record.get("username"),
             window=one.detector.window,
@@ -195,16 +252,27 @@ class Judged:
             rarity=min(rarity, supported),
             at_least=rarity > supported,
             reasons=one.detector.explain(scored, i),
-            bundle=self.bundle,
+            bundle=judged.bundle,
             record=record,
-            caveats=caveats,
+            caveats=self._caveats(i),
             context=one.detector.context(scored, i),
         )
 
 
 def _records(batch: Batch) -> list[dict[str, Any]]:
     """The fields of each record that are set, times and intervals in microseconds."""
-    names, columns = batch.table.schema.names, batch.table.columns
-    values = [column.cast(pa.int64()) if pa.types.is_temporal(column.type) else column for column in columns]
-    rows = zip(*(column.to_pylist() for column in values), strict=True)
+    names, columns = batch.table.schema.names, map(_values, batch.table.columns)
+    rows = zip(*columns, strict=True)
     return [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """What a column holds, times and intervals in microseconds, unset as None."""
+    if pa.types.is_temporal(column.type):
+        column = column.cast(pa.int64())
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    # NumPy makes the texts of a column in a tenth of the time.
+    texts = pa.types.is_string(column.type)
+    values: list[Any] = column.to_numpy(zero_copy_only=False).tolist() if texts else column.to_pylist()
+    return values

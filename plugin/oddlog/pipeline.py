@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import merge
 from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,11 +23,11 @@ from oddlog_core.quality import confidence
 from oddlog_core.span import HOUR
 
 from oddlog.judged import Judged
-from oddlog.notices import CEILING, INCIDENT, WEAK, Candidate, Queue
+from oddlog.notices import CEILING, INCIDENT, WEAK, Queue, by_clock
 from oddlog.packing import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -37,11 +38,14 @@ if TYPE_CHECKING:
 
     from oddlog.config import Config
     from oddlog.logs import Batch, Order
+    from oddlog.notices import Candidate
 
 __all__ = ["Clock", "Outcome", "Road", "queue", "roads", "threshold"]
 
 PROGRAM = 430
 """MB that the program itself, a bundle and the batch at hand take; states get what is left."""
+
+_FEW = 1024
 
 T = TypeVar("T")
 
@@ -102,8 +106,8 @@ class Outcome:
     ----------
     scores : list of pyarrow.RecordBatch
         Final scores as rows of `SCORES`, by detector.
-    candidates : list of Candidate
-        By detector.
+    candidates : iterable of Candidate
+        By clock and detector; to be taken once, since those of a flood are made as they are taken.
     since, until : int
         The clock at its first record and at its last.
     fell : bool
@@ -111,7 +115,7 @@ class Outcome:
     """
 
     scores: list[pa.RecordBatch]
-    candidates: list[Candidate]
+    candidates: Iterable[Candidate]
     since: int
     until: int
     fell: bool = False
@@ -272,7 +276,9 @@ class Road:
         believed: tuple[NDArray[np.float64], NDArray[np.bool_]] | None = None,
         fell: bool = False,
     ) -> Outcome:
-        scores, candidates = [], []
+        scores: list[pa.RecordBatch] = []
+        found: list[Iterator[Candidate]] = []
+        n_told = 0
         p_values = [one.calibration.p_value(scored.score, scored.kind) for one, scored in parts]
         records = [n for n, (one, scored) in enumerate(parts) if scored.host is None and one.detector.every_record]
         joint = self._joint if len(records) > 1 else None
@@ -292,9 +298,12 @@ class Road:
             if scored.host is not None or one.detector.threshold is not None:
                 told |= scored.odd
             judged = Judged(self.log, self._bundle, one, scored, p_value, rarity, batch, believed)
-            candidates += judged.candidates(told)
+            n_told += int(np.count_nonzero(told))
+            found.append(judged.candidates(told))
             scores.append(judged.rows())
-        return Outcome(scores, candidates, since, until, fell)
+        candidates = merge(*found, key=by_clock)
+        # Of few that are odd, the others of the batch can go.
+        return Outcome(scores, [*candidates] if n_told <= _FEW else candidates, since, until, fell)
 
 
 def roads(bundle: Bundle, config: Config) -> dict[str, Road]:

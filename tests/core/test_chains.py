@@ -98,6 +98,16 @@ def test_more_anchors_than_fit_are_evicted_and_counted(monkeypatch):
     assert (list(open_.of), open_.evicted) == ([f"source {i}" for i in range(7, 12)], 7)
 
 
+def test_what_no_later_link_can_meet_is_forgotten_and_nothing_else():
+    model, whole, open_ = Chains(HOUR, 7.0, {}), OpenChains(), OpenChains()
+    for i in range(200):
+        one = link(i * HOUR // 10, f"source {i}", f"target {i // 15}", thing=str(i))
+        open_.forget(one.clock - HOUR)
+        assert model.add(one, open_) == model.add(one, whole)
+    assert len(whole.of) > 200
+    assert len(open_.of) <= 12
+
+
 def test_a_baseline_with_few_chains_says_nothing_of_how_rare_one_is():
     alone = [link(i * 2 * HOUR, thing="t") for i in range(100)]
     assert Chains.learn(alone, 9.0, HOUR).calibration is None

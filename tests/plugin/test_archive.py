@@ -107,7 +107,7 @@ def told_of(draw):
 
 
 def outcomes_of(records, cuts):
-    """Outcomes as a road gives them: cut anywhere and where the clock falls, in each detector by detector."""
+    """Outcomes as a road gives them: cut anywhere and where the clock falls, candidates by clock and detector."""
     edges = {0, len(records), *(round(cut * len(records)) for cut in cuts)}
     falls = {i for i, (one, other) in enumerate(pairwise(records), 1) if other[0] < one[0]}
     for start, stop in pairwise(sorted(edges | falls)):
@@ -120,7 +120,8 @@ def outcomes_of(records, cuts):
             for name, beyond in findings
             if name == detector
         ]
-        yield Outcome([], found, piece[0][0], piece[-1][0], start in falls)
+        found.sort(key=lambda one: (one.clock, one.detector))
+        yield Outcome([], iter(found), piece[0][0], piece[-1][0], start in falls)
 
 
 @example([(0, [("b", None)]), (0, [("a", None)])], [(0, [])], [0.5])

@@ -181,6 +181,24 @@ def test_findings_come_in_clock_order_and_none_before_its_record(road, batches):
             assert clocks == sorted(clocks)
 
 
+def test_a_flood_is_told_of_as_its_parts_are_and_a_link_of_it_holds_on_to_few_of_its_records(starter_bundle):
+    call = '{"_path":"conn","ts":%d.0,"uid":"C%d","id.orig_h":"10.1.%d.%d","id.resp_h":"203.0.113.9","id.resp_p":%d}\n'
+    lines = "".join(call % (1_700_000_000 + i // 50, i, i >> 8, i & 255, i) for i in range(5000))
+    (batch,) = Decoder("conn.log").feed(lines.encode())
+    config = Config(notices_per_day=1_000_000)
+    (whole,) = roads(starter_bundle, config)["conn"].take(batch)
+    told_of = [*whole.candidates]
+    parts = take(roads(starter_bundle, config)["conn"], batch, range(100, 5000, 100))
+    assert len(told_of) == len(batch)
+    assert [one.tell() for one in told_of[:200]] == [one.tell() for outcome in parts for one in outcome.candidates][
+        :200
+    ]
+    link, held = told_of[-1], told_of[-1].record.func.__self__
+    assert link.record()["uid"] == "C4999"
+    assert held.batch is held.judged.batch is None
+    assert len(held._records) == len(held.judged.scored.evidence.records) <= 128
+
+
 def test_a_time_a_day_away_is_counted_and_leaves_the_clock(logons):
     now, day = 1_700_000_000, 86_400
     times = [now, now + 5, now - 2 * day, now + 400 * day, now + 6]

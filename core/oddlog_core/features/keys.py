@@ -9,34 +9,38 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oddlog_core.kernels import mixing
+from oddlog_core.records import Categories
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from oddlog_core.records import Categories
-
 __all__ = ["joined", "of_categories", "of_integers", "of_names"]
 
 
-@lru_cache(maxsize=1 << 16)
-def _key(value: str) -> int:
-    """Hash of a text; the same few hosts come in every batch."""
+# Longer texts are not remembered: of names that somebody makes up, 65,536 may be of 32 kB each.
+_LONGEST = 64
+
+
+def _hash(value: str) -> int:
     return int.from_bytes(blake2b(value.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+_key = lru_cache(maxsize=1 << 16)(_hash)
+"""Hash of a text; the same few hosts come in every batch."""
 
 
 def of_categories(column: Categories) -> NDArray[np.int64]:
     """Key of each value, (n,); what is unset has one of its own."""
-    return np.array([*map(_key, column.values), 0], np.int64)[column.codes]
+    return np.array([*map(_keyed, column.values), 0], np.int64)[column.codes]
 
 
-@lru_cache(maxsize=1 << 16)
-def _name(value: str) -> int:
-    return _key(value.lower())
+def _keyed(value: str) -> int:
+    return _key(value) if len(value) <= _LONGEST else _hash(value)
 
 
 def of_names(column: Categories) -> NDArray[np.int64]:
     """`of_categories` of names, which come in both cases and mean the same."""
-    return np.array([*map(_name, column.values), 0], np.int64)[column.codes]
+    return of_categories(Categories(column.codes, [*map(str.lower, column.values)]))
 
 
 def of_integers(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERNET", "MULTICAST", "Places", "kinds", "local_time", "place"]
 
-_MOST_KNOWN = 1 << 16
+_MOST_KNOWN = 1 << 14
+# Characters of an address, with the name of its interface (RFC 4007).
+_LONGEST = 64
 _QUARTER = 900_000_000
 # 2242: a time out of all bounds, as a damaged record may have, gets the offset of the nearest moment that has one.
 _LAST_QUARTER = 2**33 // 900
@@ -32,7 +34,7 @@ _INTERNAL, INTERNET, MULTICAST, _NAMELESS = range(4)
 _PLACES = ("inside", "internet", "multicast", "unknown")
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=_MOST_KNOWN)
 def _kind(address: str) -> int:
     """Where an address is. What is new among the hosts of the network is much, among those of the internet little."""
     try:
@@ -46,12 +48,12 @@ def _kind(address: str) -> int:
 
 def place(address: str) -> str:
     """Where an address is: ``inside``, ``internet``, ``multicast`` or ``unknown``."""
-    return _PLACES[_kind(address)]
+    return _PLACES[_kind(address[:_LONGEST])]
 
 
 def kinds(column: Categories) -> NDArray[np.int64]:
     """Number of the `place` of each record's address, (n,)."""
-    return np.array([*map(_kind, column.values), _NAMELESS], np.int64)[column.codes]
+    return np.array([*(_kind(value[:_LONGEST]) for value in column.values), _NAMELESS], np.int64)[column.codes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,15 @@ class Places:
 
         Within a named network both are its name. What is no address is its own first part.
         """
-        if address not in self._known:
+        known = self._known.get(address)
+        if known is None:
+            known = self._parts(address)
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[address] = self._parts(address)
-        return self._known[address]
+            # What is longer is no address, and there is no end to what else may be in its place.
+            if len(address) <= _LONGEST:
+                self._known[address] = known
+        return known
 
     def _parts(self, address: str) -> tuple[str, str]:
         try:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
-from oddlog_core.drilled import Drill, Drilled
+from oddlog_core.drilled import Drill, Drilled, is_strange
 from oddlog_core.span import HOUR
 
 from oddlog.archive import in_order, known_roads, said
@@ -18,7 +17,7 @@ from oddlog.drill.hours import latest_hours
 from oddlog.drill.kinds import KINDS, Scene
 from oddlog.drill.site import LackingError, Site
 from oddlog.logs import LOGS
-from oddlog.pipeline import queue
+from oddlog.pipeline import queue, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +37,10 @@ TIMES = 3
 _ROWS = 20_000
 _MOST = 2_500_000
 """Records that are scored in all; where few hosts ask anything, rounds beyond that are left out."""
+
+
+_Heard = list[tuple[int, "Candidate"]]
+"""Candidates with their moments."""
 
 
 @dataclass(slots=True)
@@ -98,16 +101,22 @@ def drill(
     tried: Counter[str] = Counter()
     found: Counter[str] = Counter()
     notes: dict[str, Counter[str]] = {name: Counter() for name in KINDS}
+    days, odd = threshold(bundle, config), 0
     for number, one in enumerate(rounds):
-        for attack, by in _told(one.attacks, hours, logs, bundle, config):
+        benign, own = _heard(one.attacks, hours, logs, bundle, config)
+        odd = odd or sum(candidate.since is None and candidate.rarity >= days for _, candidate in benign)
+        for attack, by in _told(one.attacks, benign, own, bundle, config):
             tried[attack.name] += 1
             found[attack.name] += bool(by)
             notes[attack.name].update(by)
         on_progress(0.1 + 0.9 * (number + 1) / len(rounds))
+        if is_strange(len(hours), odd) and tried.keys() == {attack.name for attack in attacks}:
+            # More of the same would say no more.
+            break
     on_progress(1.0)
     drilled = [Drilled(name, n, found[name], dict(notes[name].most_common())) for name, n in tried.items()]
     drilled.sort(key=lambda one: (one.recall, list(KINDS).index(one.attack)))
-    return Drill(config.notices_per_day, hours.begin, hours.end, seed, drilled, left_out)
+    return Drill(config.notices_per_day, hours.begin, hours.end, seed, drilled, left_out, len(hours), odd)
 
 
 def _attacks(site: Site, hours: Hours, rng: np.random.Generator, times: int) -> tuple[list[Attack], dict[str, str]]:
@@ -137,13 +146,13 @@ def _placed(attack: Attack, moments: np.ndarray, since: int, until: int, rng: np
     return attack.placed(start, until)
 
 
-def _told(
+def _heard(
     attacks: list[Attack], hours: Hours, logs: Logs, bundle: Bundle, config: Config
-) -> Iterator[tuple[Attack, Counter[str]]]:
-    """By attack, the types of the notices that speak of it."""
+) -> tuple[_Heard, dict[str, _Heard]]:
+    """What is found odd that belongs to no attack, and by attack what belongs to it."""
     by_source = {attack.source: attack for attack in attacks}
-    benign: list[tuple[int, Candidate]] = []
-    own: dict[str, list[tuple[int, Candidate]]] = {attack.name: [] for attack in attacks}
+    benign: _Heard = []
+    own: dict[str, _Heard] = {attack.name: [] for attack in attacks}
     for road in known_roads(logs, bundle, config).values():
         if road.log not in hours.batches:
             continue
@@ -152,6 +161,13 @@ def _told(
             # Explaining costs the most: of a site that the bundle hardly knows everything is odd.
             mine = attack is not None and candidate.clock >= attack.begin and _belongs(attack, candidate.tell())
             (own[attack.name] if attack is not None and mine else benign).append((moment, candidate))
+    return benign, own
+
+
+def _told(
+    attacks: list[Attack], benign: _Heard, own: dict[str, _Heard], bundle: Bundle, config: Config
+) -> Iterator[tuple[Attack, Counter[str]]]:
+    """By attack, the types of the notices that speak of it."""
     around = round(config.suppress_for * SECOND)
     for attack in attacks:
         near = [one for one in benign if attack.begin - around <= one[0] <= attack.end + around]
@@ -169,12 +185,12 @@ def _told(
 
 
 def _candidates(road: Road, hours: Hours, attacks: Iterable[Attack]) -> Iterator[tuple[int, Candidate]]:
-    """Give what one log has that is odd; each finding is made once at most."""
+    """Give what one log has that is odd."""
     batch = hours.mixed(road.log, [row for attack in attacks for row in attack.records.get(road.log, ())])
     pieces = (batch.slice(start, _ROWS) for start in range(0, len(batch), _ROWS))
     for moment, candidate in in_order(chain(chain.from_iterable(map(road.take, pieces)), _closing(road))):
         if candidate is not None:
-            yield moment, replace(candidate, tell=cache(candidate.tell))
+            yield moment, candidate
 
 
 def _closing(road: Road) -> Iterator[Outcome]:

@@ -37,6 +37,11 @@ def drill_lines(drill: Drill) -> Iterator[str]:
 def _meaning(drill: Drill) -> str:
     tried, found = (sum(values) for values in ([o.tried for o in drill.attacks], [o.found for o in drill.attacks]))
     whole = f"{found} of {tried} attacks between this site's own hosts would have been in a notice."
+    if drill.strange:
+        return (
+            f"{whole} That says little: without any attack these {drill.own:,} records bring {drill.odd:,} findings. "
+            "Was the bundle trained on logs of this network?"
+        )
     missed = [one for one in drill.attacks if one.found < one.tried]
     if not missed:
         return f"{whole} That is no promise about others."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from oddlog.notices.finding import Finding
 
 __all__ = ["WEAK", "Candidate", "by_clock"]
+
+T = TypeVar("T")
 
 WEAK = 1 / 250
 """Rarity in days from which a score is worth a second look: of each detector, some 250 on an ordinary day."""
@@ -33,10 +35,10 @@ class Candidate:
         Whether it is a finding by itself, of a detector that knows; None where the budget decides.
     orig_h, resp_h : str or None
     resp_p : int or None
-    record : mapping of str to Any
-        The record's fields that are set; empty for a host-window.
+    record : callable
+        Gives the record's fields that are set; none for a host-window.
     tell : callable
-        Gives the finding, with its reasons.
+        Gives the finding, with its reasons; the same one each time.
     since : int or None
         Start of its host-window, if it is of one.
     final : bool
@@ -54,7 +56,7 @@ class Candidate:
     orig_h: str | None
     resp_h: str | None
     resp_p: int | None
-    record: Mapping[str, Any]
+    record: Callable[[], Mapping[str, Any]]
     tell: Callable[[], Finding]
     since: int | None = None
     final: bool = True
@@ -66,8 +68,8 @@ class Candidate:
         return min(self.rarity, self.supported)
 
     def settled(self) -> Candidate:
-        """With the finding made, so that it can be sent."""
-        return replace(self, tell=partial(_same, self.tell()))
+        """With record and finding made, so that it can be sent."""
+        return replace(self, record=partial(_same, self.record()), tell=partial(_same, self.tell()))
 
 
 def by_clock(candidate: Candidate) -> tuple[int, str]:
@@ -75,5 +77,5 @@ def by_clock(candidate: Candidate) -> tuple[int, str]:
     return candidate.clock, candidate.detector
 
 
-def _same(finding: Finding) -> Finding:
-    return finding
+def _same(made: T) -> T:
+    return made

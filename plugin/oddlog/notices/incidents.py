@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INCIDENT",
+    "MOST_TOLD",
     "about",
     "anchors_of",
     "continued",
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 INCIDENT = "Incident"
-_MOST_TOLD = 6
+MOST_TOLD = 6
 _MOST_NAMED = 3
 
 
@@ -50,7 +51,8 @@ def anchors_of(told: Finding | Candidate, username: str | None) -> tuple[str, ..
 
 def link_of(candidate: Candidate, strength: float) -> Link:
     """A candidate as a link of chains."""
-    username, *call = (candidate.record.get(name) for name in ("username", "endpoint", "operation"))
+    record = candidate.record()
+    username, *call = (record.get(name) for name in ("username", "endpoint", "operation"))
     what = (candidate.log, candidate.note, candidate.orig_h, candidate.resp_h, candidate.resp_p, username, *call)
     thing = " ".join(map(str, what))
     told = cache(lambda: about(candidate.tell()))
@@ -113,7 +115,7 @@ def incident(chain: Chain, rarity: float, supported: float, last: Finding) -> Fi
 
 def rarest_of(links: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """As many of a chain's links as are told in words, by the clock."""
-    told = sorted(links, key=lambda link: -float(link["rarity"]))[:_MOST_TOLD]
+    told = sorted(links, key=lambda link: -float(link["rarity"]))[:MOST_TOLD]
     return sorted(told, key=lambda link: int(link["ts"]))
 
 

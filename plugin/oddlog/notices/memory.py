@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from oddlog_core.chains import MOST_LINKS, OpenChains
 from oddlog_core.span import DAY, HOUR
 
-from oddlog.notices.incidents import rarest_of, restored
+from oddlog.notices.incidents import MOST_TOLD, rarest_of, restored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from oddlog_core.budget import Pace
 
@@ -43,11 +43,12 @@ class Thing:
     links: list[Mapping[str, Any]] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
 
-    def count(self, again: int, links: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Take note of what came since."""
+    def count(self, again: int, rarity: float = 0.0, about: Callable[[], Mapping[str, Any]] | None = None) -> None:
+        """Take note of what came since; in words only where it is one of the rarest."""
         self.again += again
-        if links:
-            self.links = rarest_of([*self.links, *links])
+        least = min((float(link["rarity"]) for link in self.links), default=0.0)
+        if about is not None and (len(self.links) < MOST_TOLD or rarity > least):
+            self.links = rarest_of([*self.links, about()])
 
     def add_parts(self, parts: Iterable[str]) -> None:
         """Take note of what an incident is a chain of, the latest."""
@@ -150,6 +151,19 @@ class Memory:
         """Count a thing until its quiet ends."""
         self.things[thing] = one
         heapq.heappush(self._ends, (one.until, thing))
+        # Those of things that had to go, or were told again, go with them.
+        if len(self._ends) > 2 * _MOST_THINGS:
+            self._ends = self._sorted_ends()
+
+    def _sorted_ends(self) -> list[tuple[int, str]]:
+        return sorted((one.until, thing) for thing, one in self.things.items())
+
+    def is_due(self, now: int) -> bool:
+        """Whether the quiet of a thing, or a day, has ended by now: asked at every candidate, and nearly always not."""
+        if self._ends and self._ends[0][0] <= now:
+            return True
+        today = now // DAY
+        return any(day.day < today for day in self.days.values())
 
     def ended(self, now: int | None) -> Iterator[tuple[str, Thing]]:
         """Take out things whose quiet ended by now, or all of them, in the order of that."""
@@ -197,7 +211,7 @@ class Memory:
         self.open = OpenChains.restore(exported["open"])
         self.incidents = {anchor: (until, thing) for anchor, (until, thing) in exported["incidents"].items()}
         self.things = {thing: Thing(restored(finding), *rest) for thing, (finding, *rest) in exported["things"].items()}
-        self._ends = sorted((one.until, thing) for thing, one in self.things.items())
+        self._ends = self._sorted_ends()
         self.days = {
             note: Day(day, told, rarest, Counter(untold))
             for note, (day, told, rarest, untold) in exported["days"].items()

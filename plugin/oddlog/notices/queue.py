@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +160,9 @@ class Queue:
         """
         link = link_of(candidate, math.log(candidate.rarity / WEAK))
         incidents, calibration = self._of(INCIDENT), chains.calibration
+        # What no link will find in its window any more holds on to records.
+        self._open.forget(min(self._clocks.values()) - chains.window)
+        memory.open.forget(candidate.clock - chains.window)
         chain = chains.add(link, self._open)
         own = chains.add(link, memory.open) if self.suppress_for else None
         if calibration is None:
@@ -195,7 +199,7 @@ class Queue:
         """Of things around an anchor, leave it to the incident to say how often they have come since they were told."""
         for one in memory.things.values():
             if one.again and anchor in anchors_of(one.finding, one.finding.username):
-                known.count(one.again, [about(one.finding)])
+                known.count(one.again, one.rarity, partial(about, one.finding))
                 one.again = 0
 
     def _is_incident(self, memory: Memory, anchor: str, rarity: float, clock: int) -> bool:
@@ -216,7 +220,7 @@ class Queue:
             # Past the ceiling there is none that counts; whether this one is told must not hang on that.
             known = self._of(INCIDENT).things.get(thing)
             if known is not None:
-                known.count(1, [about(candidate.tell())])
+                known.count(1, candidate.stated, lambda: about(candidate.tell()))
             return True
         return False
 
@@ -229,7 +233,7 @@ class Queue:
             if memory.may_tell(note, candidate.clock, self.ceiling, candidate.orig_h or "", rarity):
                 return True
         else:
-            known.count(1, [link.about()] if link is not None else ())
+            known.count(1, candidate.stated, link.about if link is not None else None)
             # What is only told there is no part of it, or one incident would take in the next, and that the one after.
             if link is not None and thing in map(_around, link.anchors):
                 known.add_parts([link.thing])
@@ -254,6 +258,8 @@ class Queue:
     def due(self, log: str, now: int | None = None) -> Iterator[Finding]:
         """What is to be said of a log whose clock has come to `now`; without it, of a log that has ended."""
         memory = self._of(log)
+        if now is not None and not memory.is_due(now):
+            return
         for thing, one in memory.ended(now):
             if not one.again:
                 continue

@@ -12,7 +12,7 @@ import msgspec
 from oddlog.disorder import disorder
 from oddlog.errors import OddlogError
 from oddlog.logs import Decoder
-from oddlog.notices import INCIDENT, Ordinals, by_clock
+from oddlog.notices import INCIDENT, Ordinals
 from oddlog.packing import pack, unpack
 from oddlog.pipeline import queue, roads
 from oddlog.watch.drift import BASELINE_DRIFT, Drift
@@ -178,7 +178,7 @@ class Engine:
 
     def _say(self, log: str, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
-            for candidate in sorted(outcome.candidates, key=by_clock):
+            for candidate in outcome.candidates:
                 self.changed = True
                 self._tell(self._queue.take(candidate))
             self._tell(self._queue.passed(log, outcome.until))

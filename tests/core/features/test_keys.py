@@ -7,8 +7,9 @@ import numpy.testing as npt
 from baselines import encoded
 from hypothesis import given
 from hypothesis import strategies as st
+from oddlog_core.features import keys
 from oddlog_core.features.keys import joined, of_categories, of_integers
-from oddlog_core.records import MISSING
+from oddlog_core.records import MISSING, Categories
 
 VALUES = st.lists(st.none() | st.sampled_from(["", "0", "a", "b", "T", "é"]) | st.text(max_size=3), max_size=30)
 NUMBERS = st.lists(st.sampled_from([0, 1, -1, MISSING, 2**63 - 1]) | st.integers(0, 65_535), max_size=30)
@@ -48,3 +49,12 @@ def test_keys_are_the_same_in_every_process():
     assert of_categories(encoded(["10.0.0.1", None])).tolist() == [-1_872_567_390_102_450_605, 0]
     assert of_integers(np.array([445])).tolist() == [304_364_983_546_827_986]
     assert joined(np.array([1]), np.array([2])).tolist() == [-7_541_218_347_953_203_506]
+
+
+def test_names_that_somebody_made_up_long_have_keys_and_are_not_remembered():
+    before = keys._key.cache_info()
+    long = Categories(np.arange(3, dtype=np.int32), ["a" * 32_000, "A" * 32_000, "b" * 65])
+    found = keys.of_categories(long).tolist()
+    assert len(set(found)) == 3
+    assert keys.of_names(long).tolist() == [found[0], found[0], found[2]]
+    assert keys._key.cache_info() == before

@@ -35,6 +35,11 @@ def test_a_password_spray_is_found_and_what_needs_conn_records_is_not_tried(dril
     assert {*by_name, *drilled.left_out} == set(KINDS)
 
 
+def test_logs_of_the_bundles_own_network_are_not_strange_to_it(drilled):
+    assert 0 < drilled.odd < drilled.own / 50
+    assert not drilled.strange
+
+
 def test_the_weakest_comes_first(drilled):
     recalls = [one.recall for one in drilled.attacks]
     assert recalls == sorted(recalls)
@@ -53,6 +58,8 @@ def test_all_logs_of_an_office_that_the_bundle_does_not_know(small_office, start
     assert sum(one.tried for one in found.attacks) + len(found.left_out) == len(KINDS)
     assert shares == sorted(shares)
     assert shares[-1] == 1
+    assert found.strange
+    assert "Was the bundle trained on logs of this network?" in [*drill_lines(found)][-1]
 
 
 @pytest.mark.parametrize("capture", ["m57-short", "rita-proxy", "wrccdc", "zeek-rotation"])
@@ -114,6 +121,9 @@ def test_a_drill_is_said_the_weakest_first_with_what_it_means():
     assert "Do not rely on oddlog for beacon here" in said[4]
     some = msgspec.structs.replace(DRILL, attacks=[Drilled("beacon", 3, 2, {})])
     assert "Of beacon some would have passed unseen" in list(drill_lines(some))[-1]
+    strange = msgspec.structs.replace(DRILL, own=130_000, odd=14_000)
+    assert list(drill_lines(strange))[-1].startswith("3 of 6 attacks")
+    assert "without any attack these 130,000 records bring 14,000 findings" in list(drill_lines(strange))[-1]
     assert "no promise" in list(drill_lines(msgspec.structs.replace(DRILL, attacks=DRILL.attacks[1:])))[-1]
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oddlog.notices import Candidate, Finding, Queue, json_line
+from oddlog.notices import Candidate, Finding, Queue, json_line, memory
 from oddlog_core.calibration import Calibration
 from oddlog_core.chains import Chains
 
@@ -55,7 +55,7 @@ def candidate(
         record=about,
     )
     return Candidate(
-        note, "d", log, clock, rarity, odd, source, target, port, found.record, lambda: found, since, final
+        note, "d", log, clock, rarity, odd, source, target, port, lambda: about, lambda: found, since, final
     )
 
 
@@ -396,3 +396,18 @@ def test_what_is_said_of_a_logs_findings_hangs_on_that_log_alone(rows, chance):
             for told in (one, other)
         ]
         assert lines[0] == lines[1]
+
+
+def test_what_a_queue_holds_of_a_flood_does_not_grow_with_it(monkeypatch):
+    monkeypatch.setattr(memory, "_MOST_THINGS", 50)
+    waiting = queue(CHAINS, days=1 / 100, ceiling=10**6)
+    sizes = []
+    for i in range(3000):
+        # Every one its own source, target and port, all told: first at one moment, then over the hours.
+        clock = HOUR + max(i - 1000, 0) * HOUR // 100
+        one = candidate(clock, source=f"10.0.{i >> 8}.{i & 255}", target=f"11.0.{i >> 8}.{i & 255}", port=i)
+        assert said(waiting, [one], end=False)
+        assert all(len(of._ends) <= 100 for of in waiting._memories.values())
+        if i % 500 == 499:
+            sizes.append(len(json.dumps(waiting.export())))
+    assert max(sizes) < 1.2 * sizes[0]
