@@ -155,9 +155,9 @@ class AutoencoderDetector(Detector):
         if few:
             after, *_ = cls._learn(earliest.others, spec, options.part(0.5, 1.0))
             parts.append(after._judge_end(earliest, after.new_state()))
-        some = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_RECORDS)).astype(np.int64))
-        (narrow,) = before._run(["bottleneck"], features[some])
-        beside = Beside(UsualFlows.learn(baseline), Behaviours.learn(narrow, some, latest.others, options.seed))
+        rows = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_RECORDS)).astype(np.int64))
+        (narrow,) = before._run(["bottleneck"], features[rows])
+        beside = Beside(UsualFlows.learn(baseline), Behaviours.learn(narrow, rows, latest.others, options.seed))
         # What was held back has been judged; what it knows of who is usual is worth having.
         relations = Relations.learn(baseline)[0] if spec.evidence else None
         detector = cls(before._learned, relations, before._model, beside, before._inside)

@@ -171,7 +171,8 @@ class Usage:
 def _read(doing: Doing) -> dict[str, NDArray[np.int64]]:
     """Rows that each habit is learned from: what could not be read is none; all of them, if nothing could."""
     read = doing.calls.operation != UNREAD
-    of = {"caller": read, "order": read & (doing.before.operation != LOST), "calls": read, "targets": read | True}
+    known = read & (doing.before.operation != LOST)
+    of = {"caller": read, "order": known, "calls": read, "targets": np.ones_like(read)}
     return {name: np.flatnonzero(rows if rows.any() else ~rows) for name, rows in of.items()}
 
 

@@ -124,7 +124,8 @@ def simulate(
             writer = LogWriter(folder, how, gzip)
             for name, log in logs.items():
                 writer.write(name, log.columns, midnight)
-                write_labels(labels, name, log.columns["uid"], log.columns["ts"], log.attack)  # type: ignore[arg-type]
+                uid, ts = log.columns["uid"], log.columns["ts"]
+                write_labels(labels, name, uid, ts, log.attack)  # type: ignore[arg-type]  # these two are never coded
                 _count(done, name, log)
             on_day(today)
     return done

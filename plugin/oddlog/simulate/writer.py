@@ -79,6 +79,9 @@ class Coded:
     codes: npt.NDArray[np.int64]
     values: list[str]
 
+    def __len__(self) -> int:
+        return len(self.codes)
+
 
 Column = npt.NDArray[Any] | Coded
 
@@ -187,7 +190,7 @@ class LogWriter:
         """
         path = self.folder / f"{log}.log{'.gz' if self.gzip else ''}"
         formatter = _Formatter(log, self.how)
-        rows = len(columns["ts"])  # type: ignore[arg-type]
+        rows = len(columns["ts"])
         with _open(path) as out:
             if self.how == "tsv":
                 out.write(_header(log, opened))
